@@ -1,0 +1,3 @@
+"""
+Land factory-made device identity in an operator's own clouds.
+"""

@@ -1,0 +1,237 @@
+"""
+Bytes to one device certificate, or exactly why not.
+"""
+
+import re
+import ssl
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
+
+from firstlight.errors import CertificateError
+
+# Non-positive serial numbers are refused below with a sentence of our own; the library's
+# advance notice of the same refusal would only be noise in a handler's log.
+warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
+
+_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+_CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"}
+_REQUEST_LABELS = {b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST"}
+_DER_SEQUENCE = 0x30
+
+# What AWS IoT and Azure accept for client certificates.
+_MIN_RSA_BITS = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """
+    One X.509 certificate and the few facts the rest of firstlight asks of it.
+    """
+
+    x509: x509.Certificate
+    der: bytes
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """
+        SHA-256 of the DER, 64 lower-case hex digits.  AWS IoT calls it the certificate id.
+        """
+        return self.x509.fingerprint(hashes.SHA256()).hex()
+
+    @cached_property
+    def serial(self) -> str:
+        """
+        Lower-case hex of the content bytes of the DER INTEGER.
+
+        A leading zero nibble stays and a set high bit brings its `00`, because devices compute
+        the same spelling in firmware; `format(n, "x")` would give another name.
+        """
+        number = self.x509.serial_number
+        return number.to_bytes(number.bit_length() // 8 + 1, "big").hex()
+
+    @cached_property
+    def common_name(self) -> str | None:
+        """
+        The first CN of the subject, if there is one.
+        """
+        names = self.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(names[0].value) if names else None
+
+    @property
+    def pem(self) -> str:
+        """
+        This certificate alone as PEM text with LF line ends.
+        """
+        return ssl.DER_cert_to_PEM_cert(self.der)
+
+    @property
+    def is_ca(self) -> bool:
+        """
+        Whether basicConstraints says that it may sign certificates.
+        """
+        try:
+            return self.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except x509.ExtensionNotFound:
+            return False
+
+    def require_device_leaf(self, now: datetime) -> None:
+        """
+        Return only if a device may use this certificate at *now* (aware).
+
+        Raises:
+            CertificateError: it is a CA, out of its validity, or its key or serial is unusable.
+        """
+        if self.x509.serial_number <= 0:
+            raise CertificateError(
+                "Certificate serial cannot be decoded or is incorrect: it is not positive.",
+                hint="RFC 5280 wants a positive serial; issue the certificate again.",
+            )
+        not_before, not_after = self.x509.not_valid_before_utc, self.x509.not_valid_after_utc
+        if now < not_before:
+            raise CertificateError(
+                f"Certificate notBefore or notAfter is out of range: not valid before {not_before:%Y-%m-%dT%H:%M:%SZ}."
+            )
+        if now > not_after:
+            raise CertificateError(
+                f"Certificate notBefore or notAfter is out of range: expired {not_after:%Y-%m-%dT%H:%M:%SZ}."
+            )
+        try:
+            is_ca = self.is_ca
+        except ValueError as e:
+            raise CertificateError("Cannot decode certificate: its extensions are malformed.") from e
+        if is_ca:
+            raise CertificateError(
+                "Certificate is a CA certificate, not a device's.",
+                hint="In a chain the device's own certificate comes first.",
+            )
+        self._require_strong_key()
+
+    def _require_strong_key(self) -> None:
+        try:
+            key = self.x509.public_key()
+        except (ValueError, UnsupportedAlgorithm) as e:
+            raise CertificateError("Certificate key cannot be read or is of an unknown kind.") from e
+        match key:
+            case rsa.RSAPublicKey() if key.key_size < _MIN_RSA_BITS:
+                raise CertificateError(f"Certificate key is RSA-{key.key_size}; at least RSA-{_MIN_RSA_BITS} is needed.")
+            case rsa.RSAPublicKey():
+                pass
+            case ec.EllipticCurvePublicKey() if isinstance(key.curve, _CURVES):
+                pass
+            case ec.EllipticCurvePublicKey():
+                raise CertificateError(f"Certificate key is on curve {key.curve.name}; P-256, P-384 or P-521 is needed.")
+            case _:
+                raise CertificateError("Certificate key is neither RSA nor elliptic-curve.")
+
+
+def load(data: bytes) -> Certificate:
+    """
+    Return the certificate in *data*: PEM, a PEM chain (its first block is the leaf) or DER.
+
+    Raises:
+        CertificateError: *data* holds no certificate, or something else comes first.
+    """
+    block = _PEM_BLOCK.search(data)
+    if block is None:
+        return _from_der(data)
+    label = block[1]
+    if label in _CERTIFICATE_LABELS:
+        return _from_pem(data, block)
+    if label in _REQUEST_LABELS:
+        raise _request_instead_of_certificate()
+    if label.endswith(b"PRIVATE KEY"):
+        raise CertificateError(
+            "Cannot decode certificate: a private key was sent instead.",
+            hint="Treat that key as leaked.",
+        )
+    raise CertificateError(f"Cannot decode certificate: it begins with a {label.decode('ascii')} block.")
+
+
+def load_all(data: bytes) -> list[Certificate]:
+    """
+    Return every CERTIFICATE block of a PEM text, in order, or the one DER certificate.
+
+    Raises:
+        CertificateError: there is none, or one cannot be read.
+    """
+    blocks = [b for b in _PEM_BLOCK.finditer(data) if b[1] in _CERTIFICATE_LABELS]
+    return [_from_pem(data, b) for b in blocks] if blocks else [load(data)]
+
+
+def _from_pem(data: bytes, block: re.Match[bytes]) -> Certificate:
+    end = data.find(b"-----END " + block[1] + b"-----", block.end())
+    if end < 0:
+        raise CertificateError("Cannot decode certificate: the PEM text has no END line.")
+    body = b"-----BEGIN CERTIFICATE-----" + data[block.end() : end] + b"-----END CERTIFICATE-----\n"
+    try:
+        der = ssl.PEM_cert_to_DER_cert(body.decode("ascii"))
+    except ValueError as e:
+        raise CertificateError("Cannot decode certificate: the PEM text is not base64.") from e
+    return _from_der(der)
+
+
+def _from_der(der: bytes) -> Certificate:
+    if not der or der[0] != _DER_SEQUENCE:
+        raise CertificateError("Cannot decode certificate: it is neither PEM nor DER.")
+    try:
+        return Certificate(x509.load_der_x509_certificate(der), der)
+    except ValueError as e:
+        if _is_request(der):
+            raise _request_instead_of_certificate() from e
+        if "serial" in str(e):
+            raise CertificateError("Certificate serial cannot be decoded or is incorrect.") from e
+        raise CertificateError("Cannot decode certificate: the DER is malformed or cut short.") from e
+
+
+def _is_request(der: bytes) -> bool:
+    try:
+        x509.load_der_x509_csr(der)
+    except ValueError:
+        return False
+    return True
+
+
+def _request_instead_of_certificate() -> CertificateError:
+    return CertificateError(
+        "Cannot decode certificate: this is a certificate signing request.",
+        hint="Send the certificate that was issued for it.",
+    )
+
+
+class TrustedIssuers:
+    """
+    The issuer certificates whose devices are let in.
+    """
+
+    def __init__(self, issuers: Iterable[Certificate]) -> None:
+        self._by_subject: dict[bytes, list[Certificate]] = {}
+        for issuer in issuers:
+            self._by_subject.setdefault(issuer.x509.subject.public_bytes(), []).append(issuer)
+
+    def require(self, certificate: Certificate) -> None:
+        """
+        Return only if one of the issuers signed *certificate*.
+
+        Raises:
+            CertificateError: none of them did.
+        """
+        for issuer in self._by_subject.get(certificate.x509.issuer.public_bytes(), ()):
+            try:
+                certificate.x509.verify_directly_issued_by(issuer.x509)
+            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+                continue
+            return
+        raise CertificateError(
+            "Certificate issuer is not trusted here.",
+            hint="Add its CA certificate to the region's trusted_issuers if it should be.",
+        )

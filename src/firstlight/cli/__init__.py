@@ -1,0 +1,65 @@
+"""
+The `firstlight` command: one file per command, loaded when it is called.
+"""
+
+import importlib
+import sys
+
+import click
+
+from firstlight.errors import FirstlightError, RegionsError, SettingsError, UsageError
+
+_COMMANDS = {
+    "push": "Play the Cloud ID service: push certificates to an ingest API.",
+    "ingest": "Serve the ingest API on a machine of your own.",
+    "verify": "Connect as a device and report every check.",
+    "ca": "Create, register, describe and list CA certificates.",
+    "template": "Show the JITP template; check a certificate against it.",
+    "device": "Issue keys and certificates for test devices.",
+    "local": "Run the clouds on this laptop.",
+    "demo": "Do the whole job once, on the laptop clouds.",
+}
+_ASKED_WRONGLY = (UsageError, SettingsError, RegionsError)
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"firstlight.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 -- each command module keeps this promise
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """
+        List the commands without importing them.
+        """
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Lazy)
+@click.version_option(package_name="firstlight")
+def cli() -> None:
+    """
+    Land factory-made device identity in your own clouds.
+
+    Exit status: 0 done, 1 the answer is no, 2 you asked wrongly.
+    """
+
+
+def main() -> None:
+    """
+    Run the command line; an error raised on purpose ends in its sentence, not in a traceback.
+    """
+    try:
+        cli()
+    except FirstlightError as e:
+        click.echo(f"firstlight: {e}", err=True)
+        sys.exit(2 if isinstance(e, _ASKED_WRONGLY) else 1)

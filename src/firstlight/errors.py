@@ -1,0 +1,168 @@
+"""
+Every error firstlight raises on purpose.
+
+    FirstlightError
+    ├── CertificateError         the caller's certificate cannot be used
+    ├── IdentityError            no name can be made from the certificate
+    ├── UnauthorizedError        the caller did not prove who it is        (HTTP 401)
+    ├── KeyUnavailableError      the token key cannot be had just now      (HTTP 503)
+    ├── RequestError             the request is not the protocol's         (HTTP 4xx)
+    ├── RegistryError            the cloud would not, or could not
+    │   ├── NameTakenError           the name belongs to another certificate
+    │   ├── InactiveError            the certificate is INACTIVE or REVOKED
+    │   ├── ThrottledError           still throttled when the deadline came
+    │   └── NotAttemptedError        the deadline came first; nothing was tried
+    ├── SettingsError            the environment of a handler is wrong     (exit 2)
+    ├── RegionsError             regions.toml is wrong                     (exit 2)
+    ├── UsageError               a command was given something unusable    (exit 2)
+    └── DeploymentError          a deployment, local or not, did not end well
+
+Each carries a stable `code` for logs and machines, one sentence for people, and optionally a
+`hint`: what to do about it.
+"""
+
+
+class FirstlightError(Exception):
+    """
+    Base of all errors raised on purpose.
+    """
+
+    code = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class CertificateError(FirstlightError):
+    """
+    The caller's certificate cannot be used.
+    """
+
+    code = "certificate"
+
+
+class IdentityError(FirstlightError):
+    """
+    No name can be made from the certificate by the region's naming rule.
+    """
+
+    code = "identity"
+
+
+class UnauthorizedError(FirstlightError):
+    """
+    The caller did not prove who it is.
+    """
+
+    code = "unauthorized"
+
+
+class KeyUnavailableError(FirstlightError):
+    """
+    The key that verifies tokens cannot be had just now; not the caller's fault.
+    """
+
+    code = "key-unavailable"
+
+
+class RequestError(FirstlightError):
+    """
+    The request is not one of the protocol's.
+    """
+
+    code = "request"
+
+    def __init__(self, message: str, *, hint: str = "", status: int = 400) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+
+
+class RegistryError(FirstlightError):
+    """
+    The cloud's registry would not, or could not, make the device able to connect.
+    """
+
+    code = "registry"
+
+
+class NameTakenError(RegistryError):
+    """
+    The device's name already belongs to another certificate.
+    """
+
+    code = "name-taken"
+
+    @classmethod
+    def of(cls, name: str) -> "NameTakenError":
+        return cls(
+            f"Failed creating and registering thing: {name} belongs to another certificate.",
+            hint="Serial numbers are unique per issuer only; name devices by fingerprint, or retire the other device.",
+        )
+
+
+class InactiveError(RegistryError):
+    """
+    The certificate is known and not ACTIVE; a push never revives it.
+    """
+
+    code = "inactive"
+
+    @classmethod
+    def of(cls, status: str) -> "InactiveError":
+        return cls(
+            f"Failed creating and registering thing: the certificate is {status} in the registry.",
+            hint="A push does not revive it; an operator may.",
+        )
+
+
+class ThrottledError(RegistryError):
+    """
+    The cloud was still throttling when the deadline came.
+    """
+
+    code = "throttled"
+
+
+class NotAttemptedError(RegistryError):
+    """
+    The deadline came before this device's turn; nothing was tried.
+    """
+
+    code = "not-attempted"
+
+
+class SettingsError(FirstlightError):
+    """
+    The environment of a handler lacks something or holds something unusable.
+    """
+
+    code = "settings"
+
+
+class RegionsError(FirstlightError):
+    """
+    regions.toml cannot be used.
+    """
+
+    code = "regions"
+
+
+class UsageError(FirstlightError):
+    """
+    A command was given something it cannot use.
+    """
+
+    code = "usage"
+
+
+class DeploymentError(FirstlightError):
+    """
+    A deployment, to a cloud or to the laptop, did not end well.
+    """
+
+    code = "deployment"
