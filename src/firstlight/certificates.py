@@ -70,7 +70,7 @@ class Certificate:
     @property
     def pem(self) -> str:
         """
-        This certificate alone as PEM text with LF line ends.
+        PEM text of the leaf alone, with LF line ends.
         """
         return ssl.DER_cert_to_PEM_cert(self.der)
 
@@ -123,13 +123,17 @@ class Certificate:
             raise CertificateError("Certificate key cannot be read or is of an unknown kind.") from e
         match key:
             case rsa.RSAPublicKey() if key.key_size < _MIN_RSA_BITS:
-                raise CertificateError(f"Certificate key is RSA-{key.key_size}; at least RSA-{_MIN_RSA_BITS} is needed.")
+                raise CertificateError(
+                    f"Certificate key is RSA-{key.key_size}; at least RSA-{_MIN_RSA_BITS} is needed."
+                )
             case rsa.RSAPublicKey():
                 pass
             case ec.EllipticCurvePublicKey() if isinstance(key.curve, _CURVES):
                 pass
             case ec.EllipticCurvePublicKey():
-                raise CertificateError(f"Certificate key is on curve {key.curve.name}; P-256, P-384 or P-521 is needed.")
+                raise CertificateError(
+                    f"Certificate key is on curve {key.curve.name}; P-256, P-384 or P-521 is needed."
+                )
             case _:
                 raise CertificateError("Certificate key is neither RSA nor elliptic-curve.")
 

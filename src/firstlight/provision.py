@@ -2,14 +2,16 @@
 The use case: make every pushed, imported or connecting device able to connect.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from firstlight import certificates
 from firstlight.certificates import TrustedIssuers
-from firstlight.errors import CertificateError, FirstlightError, NameTakenError
+from firstlight.errors import FirstlightError, NameTakenError
 from firstlight.identity import DeviceIdentity, NamingRule
 
 
@@ -105,47 +107,59 @@ async def provision(
     A bad candidate never stops the rest.  The same certificate twice is one device, answered
     twice.  Of two certificates with one name, one has it and the other is refused.
     """
-    identified = [_identify(c, admission, now()) for c in candidates]
-    waiting = {i.fingerprint: i for _, i, _ in identified if i is not None}
-    done: dict[str, Registration] = {}
-    while waiting:
-        # One certificate per name at a time; the next one with that name has its turn only when
-        # the first turns out not to own it, so the order of a push never decides who does.
-        turn = list({identity.name: identity for identity in reversed(waiting.values())}.values())[::-1]
-        registrations = await registry.register(turn, deadline=deadline)
-        settled: set[str] = set()
-        for identity, registration in zip(turn, registrations, strict=True):
-            done[identity.fingerprint] = registration
-            del waiting[identity.fingerprint]
-            if not isinstance(registration.error, NameTakenError):
-                settled.add(identity.name)
-        for rival in [w for w in waiting.values() if w.name in settled]:
-            done[rival.fingerprint] = Registration(error=NameTakenError.of(rival.name))
-            del waiting[rival.fingerprint]
-    return [_outcome(ref, identity, error, done) for ref, identity, error in identified]
+    identified = []
+    for position, candidate in enumerate(candidates):
+        identified.append((candidate.ref, _identify(candidate, admission, now())))
+        if position % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
+    devices = {who.fingerprint: who for _, who in identified if isinstance(who, DeviceIdentity)}
+    registrations = await _register(devices.values(), registry, deadline)
+    return [_outcome(ref, who, registrations) for ref, who in identified]
 
 
-_Identified = tuple[str, DeviceIdentity | None, FirstlightError | None]
+# Certificates read before other pushes have their turn on the event loop: some 5 ms.
+_BREATH = 100
 
 
-def _identify(candidate: Candidate, admission: Admission, now: datetime) -> _Identified:
+def _identify(candidate: Candidate, admission: Admission, now: datetime) -> DeviceIdentity | FirstlightError:
     if candidate.error is not None:
-        return candidate.ref, None, candidate.error
+        return candidate.error
     try:
-        return candidate.ref, admission.identify(candidate.certificate, now), None
+        return admission.identify(candidate.certificate, now)
     except FirstlightError as e:
-        return candidate.ref, None, e
+        return e
 
 
-def _outcome(
-    ref: str,
-    identity: DeviceIdentity | None,
-    error: FirstlightError | None,
-    registrations: dict[str, Registration],
-) -> Outcome:
-    if identity is None:
-        return Outcome(ref, error=error or CertificateError("Cannot decode certificate."))
-    registration = registrations[identity.fingerprint]
-    return Outcome(
-        ref, identity, registration.endpoint, registration.error, registration.throttled, registration.seconds
-    )
+async def _register(devices: Iterable[DeviceIdentity], registry: Registry, deadline: float) -> dict[str, Registration]:
+    """
+    Register *devices*, one certificate per name at a time; answer by fingerprint.
+
+    The next certificate with a name has its turn only when the one before turns out not to own
+    it, so the order of a push never decides who does.
+    """
+    rivals: dict[str, deque[DeviceIdentity]] = {}
+    for device in devices:
+        rivals.setdefault(device.name, deque()).append(device)
+    done: dict[str, Registration] = {}
+    while rivals:
+        turn = [waiting.popleft() for waiting in rivals.values()]
+        for device, registration in zip(turn, await registry.register(turn, deadline=deadline), strict=True):
+            done[device.fingerprint] = registration
+            waiting = rivals[device.name]
+            if not isinstance(registration.error, NameTakenError):
+                done.update((rival.fingerprint, _not_the_owner(rival)) for rival in waiting)
+                waiting.clear()
+            if not waiting:
+                del rivals[device.name]
+    return done
+
+
+def _not_the_owner(device: DeviceIdentity) -> Registration:
+    return Registration(error=NameTakenError.of(device.name))
+
+
+def _outcome(ref: str, who: DeviceIdentity | FirstlightError, registrations: dict[str, Registration]) -> Outcome:
+    if isinstance(who, FirstlightError):
+        return Outcome(ref, error=who)
+    made = registrations[who.fingerprint]
+    return Outcome(ref, who, made.endpoint, made.error, made.throttled, made.seconds)
