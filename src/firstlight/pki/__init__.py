@@ -1,0 +1,31 @@
+"""
+Keys and certificates for operators, test benches and the laptop clouds.
+"""
+
+from firstlight.pki.files import exposure, load_key, load_pair, private_folder, write_certificate, write_key
+from firstlight.pki.issue import (
+    create_ca,
+    issue_device,
+    random_factory_serial,
+    server_certificate,
+    verification_certificate,
+)
+from firstlight.pki.keys import KeyKind, PrivateKey, PublicKey, new_key
+
+__all__ = [
+    "KeyKind",
+    "PrivateKey",
+    "PublicKey",
+    "create_ca",
+    "exposure",
+    "issue_device",
+    "load_key",
+    "load_pair",
+    "new_key",
+    "private_folder",
+    "random_factory_serial",
+    "server_certificate",
+    "verification_certificate",
+    "write_certificate",
+    "write_key",
+]
