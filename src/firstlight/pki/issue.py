@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from firstlight.certificates import Certificate
-from firstlight.errors import CertificateError
+from firstlight.errors import CertificateError, UsageError
 from firstlight.pki.keys import PrivateKey, PublicKey, new_key, signature_hash
 
 # A device whose clock is a little late must not meet a certificate from its future.
@@ -74,7 +74,8 @@ def issue_device(
     *serial* is positive and of at most 20 bytes, by default random; *common_name* None leaves it out.
 
     Raises:
-        CertificateError: the CA may not issue it, or a field does not fit a certificate.
+        CertificateError: the CA may not issue it.
+        UsageError: a field does not fit a certificate.
     """
     public = key_or_public_key if isinstance(key_or_public_key, PublicKey) else key_or_public_key.public_key()
     number = x509.random_serial_number() if serial is None else _checked_serial(serial)
@@ -181,7 +182,7 @@ def _subject(common_name: str | None, organization: str = "") -> x509.Name:
     attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
     if common_name is not None:
         if not 1 <= len(common_name) <= _MAX_COMMON_NAME:
-            raise CertificateError(
+            raise UsageError(
                 f"A common name has 1 to {_MAX_COMMON_NAME} characters (X.520); this one has {len(common_name)}."
             )
         attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
@@ -191,7 +192,7 @@ def _subject(common_name: str | None, organization: str = "") -> x509.Name:
 def _checked_serial(serial: int) -> int:
     # RFC 5280 4.1.2.2: positive, and at most 20 bytes with its sign bit
     if not 0 < serial < 2**159:
-        raise CertificateError("A serial number is positive and of at most 20 bytes (RFC 5280).")
+        raise UsageError("A serial number is positive and of at most 20 bytes (RFC 5280).")
     return serial
 
 
