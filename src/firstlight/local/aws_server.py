@@ -1,0 +1,74 @@
+"""
+The process that is the laptop's AWS: ministack behind one ASGI wrapper of ours.
+
+Started by firstlight.local.control_plane as `python -m firstlight.local.aws_server FD HOST`: FD is a
+listening socket, HOST the one devices connect to, standard input a pipe whose end is the order to
+stop.  So it never outlives whoever started it, whichever way that one ended.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+from firstlight.local.device_endpoint import with_device_endpoint
+
+_STOPPING = 2.0  # seconds for answers under way
+
+
+def main() -> None:
+    """
+    Serve until told to stop, then end the whole process group: Lambdas run in it.
+    """
+    fd, host = sys.argv[1:]
+    # A Lambda gets Python itself, not this environment: what its bundle lacks is missing here too.
+    sys.executable = getattr(sys, "_base_executable", sys.executable)
+    _allow_many_sockets()
+    asyncio.run(_serve(int(fd), host))
+
+
+async def _serve(fd: int, host: str) -> None:
+    # Late, since ministack reads its environment when imported.
+    from hypercorn.asyncio import serve  # noqa: PLC0415 -- see above
+    from hypercorn.config import Config  # noqa: PLC0415 -- see above
+    from ministack.app import app  # noqa: PLC0415 -- see above
+
+    aws: Any = with_device_endpoint(app, host)
+    config = Config()
+    config.bind = [f"fd://{fd}"]
+    # As ministack's own main() has it: SDKs keep connections for about a minute.
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = _STOPPING
+    config.shutdown_timeout = _STOPPING
+    config.loglevel = "WARNING"
+    logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
+    await serve(aws, config, shutdown_trigger=_told_to_stop)
+    # Not sys.exit: ministack's threads and Lambdas under way would be waited for.
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+
+
+async def _told_to_stop() -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    orders = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    waiting = {asyncio.ensure_future(told.wait()), asyncio.ensure_future(orders.read())}
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+
+
+def _allow_many_sockets() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

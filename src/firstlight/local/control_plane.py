@@ -1,0 +1,190 @@
+"""
+Starts and stops the laptop's AWS control plane: ministack, in a process of its own, on 127.0.0.1.
+"""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from firstlight import boto
+from firstlight.boto import Credentials
+from firstlight.errors import DeploymentError, UsageError
+
+ACCOUNT = "123456789012"
+# ministack's root user.  It opens nothing but this laptop's AWS.
+ROOT = Credentials("test", "test")
+DEVICE_HOST = "localhost"
+
+_STARTING = 30.0  # seconds
+_STOPPING = 6.0
+
+
+class ControlPlane:
+    """
+    A context manager: IAM, CloudFormation, S3, Lambda, API Gateway, IoT at `endpoint_url`.
+
+    IAM is enforced.  Everything it writes stays below *folder*; its log is `folder/aws.log`.  With
+    *port* 0 a free one is taken.
+    """
+
+    def __init__(self, folder: Path, *, region: str, port: int = 0) -> None:
+        self.region = region
+        self.account = ACCOUNT
+        self.credentials = ROOT
+        self._folder = folder
+        self._port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def port(self) -> int:
+        """
+        The TCP port on 127.0.0.1, once started.
+        """
+        return self._port
+
+    @property
+    def endpoint_url(self) -> str:
+        """
+        What AWS_ENDPOINT_URL is for this AWS, once started.
+        """
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def log_file(self) -> Path:
+        """
+        Where ministack logs to.
+        """
+        return self._folder / "aws.log"
+
+    def client(self, service: str, *, credentials: Credentials | None = None) -> Any:
+        """
+        Return boto3's client of *service* here, as root unless *credentials* are given.
+        """
+        return boto.client(
+            service, region=self.region, endpoint_url=self.endpoint_url, credentials=credentials or self.credentials
+        )
+
+    def __enter__(self) -> Self:
+        temporary = self._folder / "tmp"
+        temporary.mkdir(parents=True, exist_ok=True)
+        with listening_socket(self._port, "--port") as listener, self.log_file.open("wb") as log:
+            self._port = listener.getsockname()[1]
+            self._process = _launch(listener, log, _environment(temporary, self.region, self._port))
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def wipe(self) -> None:
+        """
+        Forget everything: stacks, devices, roles.
+        """
+        if self._request("POST", "/_ministack/reset", timeout=_STARTING) != HTTPStatus.OK:
+            raise DeploymentError("The laptop's AWS did not reset.", hint=f"See {self.log_file}.")
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _STARTING
+        while time.monotonic() < deadline:
+            # The socket listens already, so one request waits for the server behind it.
+            with suppress(OSError, http.client.HTTPException):
+                if self._request("GET", "/_ministack/health", timeout=deadline - time.monotonic()) == HTTPStatus.OK:
+                    return
+            if self._process is None or self._process.poll() is not None:
+                break
+        raise DeploymentError("The laptop's AWS did not start.", hint=f"See {self.log_file}.")
+
+    def _request(self, method: str, path: str, *, timeout: float) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=max(timeout, 0.1))
+        try:
+            connection.request(method, path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None  # noqa: S101 -- _launch gives it a pipe
+        process.stdin.close()
+        try:
+            process.wait(_STOPPING)
+        except subprocess.TimeoutExpired:
+            # Not yet waited for, so the group's id is still its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def listening_socket(port: int, option: str) -> socket.socket:
+    """
+    Return a socket that listens on 127.0.0.1.
+
+    Raises:
+        UsageError: the port is taken; the hint names *option*.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as e:
+        listener.close()
+        raise UsageError(f"Port {port} on 127.0.0.1 is taken.", hint=f"Choose another with {option}, or 0.") from e
+    listener.listen(128)
+    return listener
+
+
+def _launch(listener: socket.socket, log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+        [sys.executable, "-m", "firstlight.local.aws_server", str(listener.fileno()), DEVICE_HOST],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        pass_fds=[listener.fileno()],
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def _environment(temporary: Path, region: str, port: int) -> dict[str, str]:
+    """
+    Nothing is inherited but the way to programs: Lambdas run unsandboxed and must not meet real credentials.
+    """
+    folder = str(temporary.resolve())
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": folder,
+        "TMPDIR": folder,
+        "STATE_DIR": folder,
+        "S3_DATA_DIR": folder,
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": region,
+        "AWS_ACCESS_KEY_ID": ROOT.access_key,
+        "AWS_SECRET_ACCESS_KEY": ROOT.secret_key,
+        "AUTH": "true",
+        # Its broker listens on every interface and does not run JITP; the front door is ours.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "LAMBDA_EXECUTOR": "local",
+        # ministack tidies containers it thinks are its own; it shall find no Docker.
+        "DOCKER_HOST": "unix:///dev/null",
+        "LOG_LEVEL": "INFO",
+    }
