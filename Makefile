@@ -1,9 +1,55 @@
-# Bare `make` lists the targets.
-venv := .venv
-bin := $(venv)/bin
-ready := $(venv)/.ready
+# Bare `make` lists the targets.  The first target that needs them installs the packages of
+# requirements.txt into .venv and fetches the Lambda's; the second time that takes no time.
+PYTHON ?= python3
+bin := .venv/bin
+ready := .venv/.ready
 
-.PHONY: help demo test check unit format lock bundle synth clean
+.PHONY: help demo test check unit format lock synth bench clean
 
-help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+demo: $(ready) ## do the main job on the laptop clouds and print what happened (REEL=folder adds certificates)
+	@$(bin)/firstlight demo $(if $(REEL),--reel "$(REEL)")
+
+test: $(ready) ## run all tests but `cloud`
+	@$(bin)/pytest -m "not cloud"
+
+check: $(ready) ## formatting, lint, types, imports and all tests but `cloud`
+	@$(bin)/ruff format --check .
+	@$(bin)/ruff check .
+	@$(bin)/mypy
+	@$(bin)/lint-imports
+	@$(bin)/pytest -m "not cloud"
+
+unit: $(ready) ## run the unit tests alone
+	@$(bin)/pytest tests/unit
+
+format: $(ready) ## format the code
+	@$(bin)/ruff format .
+	@$(bin)/ruff check --fix .
+
+synth: $(ready) ## synthesize the stacks of regions.toml into cdk.out
+	@$(bin)/python -m cdk.app
+
+bench: $(ready) ## measure the ingest against a stub cloud
+	@$(bin)/python -m benchmarks.run
+
+lock: ## pin requirements.txt anew from requirements.in, with hashes
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet pip-tools
+	build/lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-emit-options --no-header \
+		--output-file requirements.txt requirements.in
+
+clean: ## remove everything that was made
+	rm -rf .venv build cdk.out .firstlight .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(ready): requirements.txt pyproject.toml lambdas/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "firstlight needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@echo "Setting up .venv (once; a few minutes) ..."
+	@$(PYTHON) -m venv .venv
+	@$(bin)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(bin)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(bin)/python -m firstlight.deploy.bundle
+	@touch $@

@@ -2,6 +2,7 @@
 Bytes to one device certificate, or exactly why not.
 """
 
+import base64
 import re
 import ssl
 import warnings
@@ -176,9 +177,8 @@ def _from_pem(data: bytes, block: re.Match[bytes]) -> Certificate:
     end = data.find(b"-----END " + block[1] + b"-----", block.end())
     if end < 0:
         raise CertificateError("Cannot decode certificate: the PEM text has no END line.")
-    body = b"-----BEGIN CERTIFICATE-----" + data[block.end() : end] + b"-----END CERTIFICATE-----\n"
     try:
-        der = ssl.PEM_cert_to_DER_cert(body.decode("ascii"))
+        der = base64.b64decode(b"".join(data[block.end() : end].split()), validate=True)
     except ValueError as e:
         raise CertificateError("Cannot decode certificate: the PEM text is not base64.") from e
     return _from_der(der)

@@ -1,0 +1,36 @@
+"""
+Names that bite: `azure` is a namespace every SDK wheel shares, `constructs` a library CDK needs.
+"""
+
+import ast
+import importlib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_sdk_namespace_stays_the_sdks() -> None:
+    """
+    One `__init__.py` under azure/ hides every azure.* SDK.
+    """
+    assert [] == list((ROOT / "azure").rglob("__init__.py"))
+
+
+def test_cdk_has_no_folder_named_like_a_library() -> None:
+    """
+    A folder called constructs would be imported instead of the library.
+    """
+    assert not (ROOT / "cdk" / "constructs").exists()
+    assert hasattr(importlib.import_module("constructs"), "Construct")
+
+
+def test_the_library_imports_nothing_from_the_shells() -> None:
+    """
+    The arrow points from the shells to the library, never back.
+    """
+    shells = {"cdk", "lambdas", "tests", "benchmarks"}  # `azure` is also the SDK's
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            assert not shells & {n.split(".")[0] for n in names}, f"{file} imports a shell"
