@@ -12,6 +12,7 @@ Every error firstlight raises on purpose.
     │   ├── InactiveError            the certificate is INACTIVE or REVOKED
     │   ├── ThrottledError           still throttled when the deadline came
     │   └── NotAttemptedError        the deadline came first; nothing was tried
+    ├── JitpError                a template does not, or did not, provision a device just in time
     ├── SettingsError            the environment of a handler is wrong     (exit 2)
     ├── RegionsError             regions.toml is wrong                     (exit 2)
     ├── UsageError               a command was given something unusable    (exit 2)
@@ -134,6 +135,14 @@ class NotAttemptedError(RegistryError):
     """
 
     code = "not-attempted"
+
+
+class JitpError(FirstlightError):
+    """
+    A template does not, or did not, provision this device just in time.
+    """
+
+    code = "jitp"
 
 
 class SettingsError(FirstlightError):
