@@ -78,9 +78,11 @@ class RequestError(FirstlightError):
 
     code = "request"
 
-    def __init__(self, message: str, *, hint: str = "", status: int = 400) -> None:
+    def __init__(self, message: str, *, hint: str = "", status: int = 400, allow: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        # The `Allow` header of a 405 (RFC 9110, 15.5.6).
+        self.allow = allow
 
 
 class RegistryError(FirstlightError):

@@ -70,9 +70,9 @@ class Interop:
         try:
             return await _route(request)(self, request, deadline)
         except RequestError as e:
-            return error_reply(e.status, str(e))
+            return error_reply(e.status, str(e), {"Allow": e.allow} if e.allow else None)
         except UnauthorizedError as e:
-            return error_reply(401, str(e), {"WWW-Authenticate": "Bearer, Basic"})
+            return error_reply(401, str(e), {"WWW-Authenticate": self.guard.challenge})
         except KeyUnavailableError as e:
             return error_reply(503, str(e), {"Retry-After": _RETRY_AFTER})
 
@@ -135,7 +135,7 @@ def _route(request: Request) -> _Handle:
         raise RequestError("There is no such route; there are GET /, GET /auth and POST /interop.", status=404)
     handle = methods.get(request.method)
     if handle is None:
-        raise RequestError(f"{path} takes {' and '.join(methods)} only.", status=405)
+        raise RequestError(f"{path} takes {' and '.join(methods)} only.", status=405, allow=", ".join(methods))
     return handle
 
 

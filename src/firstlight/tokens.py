@@ -30,6 +30,12 @@ class Guard(Protocol):
     Decides whether a caller may come in.
     """
 
+    @property
+    def challenge(self) -> str:
+        """
+        The `WWW-Authenticate` header of a refusal (RFC 9110, 11.6.1).
+        """
+
     async def require(self, authorization: str | None) -> None:
         """
         Return only if the `Authorization` header proves a caller.
@@ -116,6 +122,10 @@ class Bearer:
     audience: str
     max_lifetime: int = 86_400
 
+    @property
+    def challenge(self) -> str:
+        return "Bearer"
+
     async def require(self, authorization: str | None) -> None:
         scheme, credentials = _split(authorization)
         if scheme != "bearer":
@@ -150,6 +160,10 @@ class Basic:
 
     credentials: str = field(repr=False)
 
+    @property
+    def challenge(self) -> str:
+        return 'Basic realm="firstlight", charset="UTF-8"'
+
     async def require(self, authorization: str | None) -> None:
         scheme, encoded = _split(authorization)
         if scheme != "basic":
@@ -170,6 +184,10 @@ class AnyOf:
     """
 
     by_scheme: dict[str, Guard]
+
+    @property
+    def challenge(self) -> str:
+        return ", ".join(guard.challenge for guard in self.by_scheme.values())
 
     async def require(self, authorization: str | None) -> None:
         scheme, _ = _split(authorization)

@@ -18,6 +18,8 @@ class _Password:
     A guard that knows one word.
     """
 
+    challenge = "Password"
+
     async def require(self, authorization: str | None) -> None:
         if authorization == "no key":
             raise KeyUnavailableError("The service's public key cannot be fetched just now.")
@@ -115,6 +117,7 @@ def test_the_open_route_and_the_guarded_ones() -> None:
         refused = _ask(b"{", method=method, path=path, authorization="guess")
         assert 401 == refused.status
         assert "Token invalid" == _error(refused)
+        assert "Password" == refused.headers["WWW-Authenticate"]
 
 
 def test_a5_nothing_is_parsed_for_a_stranger() -> None:
@@ -145,6 +148,7 @@ def test_other_routes_are_refused_in_json(method: str, path: str, status: int) -
 
     assert status == reply.status
     assert _error(reply)
+    assert (status == 405) == ("Allow" in reply.headers)
 
 
 def test_the_other_actions() -> None:
