@@ -16,7 +16,8 @@ Every error firstlight raises on purpose.
     ├── SettingsError            the environment of a handler is wrong     (exit 2)
     ├── RegionsError             regions.toml is wrong                     (exit 2)
     ├── UsageError               a command was given something unusable    (exit 2)
-    └── DeploymentError          a deployment, local or not, did not end well
+    ├── DeploymentError          a deployment, local or not, did not end well
+    └── SessionError             a device's connection was refused, cut or not answered
 
 Each carries a stable `code` for logs and machines, one sentence for people, and optionally a
 `hint`: what to do about it.
@@ -177,3 +178,17 @@ class DeploymentError(FirstlightError):
     """
 
     code = "deployment"
+
+
+class SessionError(FirstlightError):
+    """
+    A device's connection, or something it tried on it, was refused, cut or not answered.
+
+    `reason` says which; firstlight.verify.reasons lists them.
+    """
+
+    code = "session"
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
