@@ -1,0 +1,148 @@
+"""
+`firstlight push`: play the Cloud ID service.
+"""
+
+import asyncio
+import os
+import ssl
+import sys
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.request import getproxies, proxy_bypass
+
+import click
+from yarl import URL
+
+from firstlight import pki
+from firstlight.cli import output
+from firstlight.errors import UsageError
+from firstlight.push import Answer, Authorization, Entry, Transport, basic, bearer, interop_url, push, read
+
+_CREDENTIALS = "FIRSTLIGHT_BASIC_CREDENTIALS"
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("push")
+@click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
+@click.option("--url", required=True, help="The API, with or without its /interop.")
+@click.option("--token-key", type=_FILE, help="Private key (PEM) that signs the token: EC P-256, or RSA.")
+@click.option("--audience", default="", help="The token's aud: the AWS account id, or what the endpoint expects.")
+@click.option(
+    "--basic", "credentials", metavar="USER:PASSWORD_FILE", help=f"HTTP Basic instead; default ${_CREDENTIALS}."
+)
+@click.option("--chunk", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Certificates a request.")
+@click.option("--clients", default=1, show_default=True, type=click.IntRange(1, 64), help="Requests at once.")
+@click.option(
+    "--retry", default=0, show_default=True, type=click.IntRange(0, 20), help="Times ERRORs are pushed again."
+)
+@click.option("--timeout", default=60, show_default=True, type=click.IntRange(1, 600), help="Seconds for a request.")
+@click.option("--trust", type=_FILE, help="CA certificate (PEM) of the server, if the system does not know it.")
+@click.option("--insecure", is_flag=True, help="Send credentials over plain http to another machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
+def command(
+    *,
+    files: tuple[Path, ...],
+    url: str,
+    token_key: Path | None,
+    audience: str,
+    credentials: str | None,
+    chunk: int,
+    clients: int,
+    retry: int,
+    timeout: int,
+    trust: Path | None,
+    insecure: bool,
+    as_json: bool,
+) -> None:
+    """
+    Push the certificates of FILE... to an ingest API and print what became of each.
+
+    FILE is a certificate or chain (PEM, DER), a folder of them, or a Cloud ID manifest (CSV with
+    the columns device_id, group_id, certificate).  Exit status: 0 all SUCCESS, 1 any ERROR.
+    """
+    authorization = _authorization(token_key, audience, credentials)
+    route = interop_url(url, insecure=insecure)
+    transport = Transport(timeout=timeout, tls=_trusting(trust), proxy=_proxy(route), insecure=insecure)
+    entries = read(files)
+    started = time.monotonic()
+    with output.progress() as bar:
+        task = bar.add_task("pushing", total=len(entries))
+        answers = asyncio.run(
+            push(
+                entries,
+                url=str(route),
+                authorization=authorization,
+                chunk=chunk,
+                clients=clients,
+                retries=retry,
+                transport=transport,
+                on_progress=lambda n: bar.advance(task, n),
+            )
+        )
+    _report(answers, entries, time.monotonic() - started, as_json=as_json)
+    sys.exit(0 if all(answer.ok for answer in answers) else 1)
+
+
+def _report(answers: list[Answer], entries: list[Entry], seconds: float, *, as_json: bool) -> None:
+    good = sum(answer.ok for answer in answers)
+    summary = f"{good} SUCCESS, {len(entries) - good} ERROR in {seconds:.1f} s."
+    if as_json:
+        output.print_json([{k: v for k, v in asdict(a).items() if v != "" and k != "again"} for a in answers])
+        click.echo(summary, err=True)
+        return
+    rows = ((a.ref, a.source, a.status, a.endpoint if a.ok else a.message) for a in answers)
+    output.print_table(("ref", "file", "status", "endpoint or message"), ([_plain(c) for c in row] for row in rows))
+    click.echo(summary)
+
+
+def _authorization(token_key: Path | None, audience: str, credentials: str | None) -> Authorization:
+    if token_key and credentials:
+        raise UsageError("--token-key and --basic exclude each other.")
+    if token_key:
+        _warn_if_exposed(token_key)
+        return bearer(pki.load_key(token_key), audience, now=lambda: datetime.now(UTC))
+    if credentials:
+        user, _, file = credentials.partition(":")
+        return basic(user, _password(Path(file)) if file else "")
+    if _CREDENTIALS in os.environ:
+        user, _, password = os.environ[_CREDENTIALS].partition(":")
+        return basic(user, password)
+    raise UsageError("A push needs credentials.", hint="Give --token-key with --audience, or --basic.")
+
+
+def _password(file: Path) -> str:
+    try:
+        password = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise UsageError(f"The password file {file} cannot be read.") from e
+    _warn_if_exposed(file)
+    return password.rstrip("\r\n")
+
+
+def _warn_if_exposed(file: Path) -> None:
+    if file.exists() and (warning := pki.exposure(file)):
+        click.echo(f"firstlight: {warning}", err=True)
+
+
+def _trusting(file: Path | None) -> ssl.SSLContext | None:
+    if file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as e:
+        raise UsageError(f"{file} cannot be read, or holds no CA certificate in PEM.") from e
+
+
+def _proxy(route: URL) -> str | None:
+    # the environment's proxies, as every other HTTP client of the operator's uses them
+    host = route.host or ""
+    if host in {"localhost", "127.0.0.1", "::1"} or proxy_bypass(host):
+        return None
+    return getproxies().get(route.scheme)
+
+
+def _plain(cell: str) -> str:
+    # a server's text must not move the cursor of the terminal it is shown on
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell)

@@ -1,0 +1,111 @@
+"""
+What a server answered to a push, held against what was pushed.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from firstlight.push.entries import Entry
+
+
+class Status(StrEnum):
+    """
+    The protocol's two statuses of an entry.
+    """
+
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What became of one entry.  `endpoint` and `topic` belong to SUCCESS, `message` to ERROR.
+
+    `again` is False when pushing the same again cannot change the answer, as after a 401.
+    """
+
+    ref: str
+    source: str
+    status: Status
+    endpoint: str = ""
+    topic: str = ""
+    message: str = ""
+    again: bool = True
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.SUCCESS
+
+
+def refused(entries: Sequence[Entry], message: str, *, again: bool = True) -> list[Answer]:
+    """
+    Return ERROR for every entry, when there was no answer for any.
+    """
+    return [_error(entry, message, again=again) for entry in entries]
+
+
+def match(entries: Sequence[Entry], body: bytes) -> list[Answer]:
+    """
+    Return one answer per entry of the chunk, in order, from the body of a 200.
+
+    An entry's answer stands at its position and bears its ref.  Whatever does not is an ERROR of
+    the entry it concerns, or of the last one if it concerns none: a server that loses count is
+    not believed.
+    """
+    try:
+        given = json.loads(body)
+    except (ValueError, RecursionError):
+        return refused(entries, "The server's answer is not JSON.")
+    if not isinstance(given, list):
+        return refused(entries, "The server's answer is not a list.")
+    answers = [_at(position, entry, given) for position, entry in enumerate(entries)]
+    _blame_surplus(answers, entries, given[len(entries) :])
+    return answers
+
+
+def _at(position: int, entry: Entry, given: list[Any]) -> Answer:
+    if position >= len(given):
+        return _error(entry, "The server gave no answer for this entry.")
+    found = given[position]
+    if not isinstance(found, dict):
+        return _error(entry, "The server's answer at this entry's place is not an object.")
+    if found.get("ref") != entry.ref:
+        return _error(entry, f"The server's answer at this entry's place is for {_quoted(found.get('ref'))}.")
+    match found.get("status"):
+        case Status.SUCCESS:
+            return _success(entry, found)
+        case Status.ERROR:
+            return _error(entry, str(found.get("message") or "The server gave no reason."))
+        case other:
+            return _error(entry, f"The server's answer has the status {_quoted(other)}.")
+
+
+def _success(entry: Entry, found: dict[str, Any]) -> Answer:
+    # a SUCCESS that names no endpoint or no policy is of a device that cannot connect
+    endpoint, topic = found.get("endpoint"), found.get("topic")
+    if not isinstance(endpoint, str) or not endpoint:
+        return _error(entry, "The server said SUCCESS without an endpoint.")
+    if found.get("policyApplied") is False:
+        return _error(entry, "The server said SUCCESS without a policy.")
+    return Answer(entry.ref, entry.source, Status.SUCCESS, endpoint, topic if isinstance(topic, str) else "")
+
+
+def _blame_surplus(answers: list[Answer], entries: Sequence[Entry], surplus: list[Any]) -> None:
+    if not surplus:
+        return
+    refs = [found.get("ref") for found in surplus if isinstance(found, dict)]
+    blamed = {i: entry for i, entry in enumerate(entries) if entry.ref in refs} or {len(entries) - 1: entries[-1]}
+    for i, entry in blamed.items():
+        answers[i] = _error(entry, f"The server gave {len(surplus)} more answers than there were entries.")
+
+
+def _error(entry: Entry, message: str, *, again: bool = True) -> Answer:
+    return Answer(entry.ref, entry.source, Status.ERROR, message=message, again=again)
+
+
+def _quoted(value: Any) -> str:
+    return json.dumps(value)[:80]

@@ -1,0 +1,126 @@
+"""
+What an endpoint logs of one request: a line for it, a line per device, a line of metrics.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from firstlight.interop import Reply, Request
+from firstlight.provision import Outcome
+
+NAMESPACE = "firstlight"
+# Characters of a caller's own text that a line keeps: enough to find it again, too few to flood a log.
+_MAX_TEXT = 128
+_MAX_MESSAGE = 400
+
+# One encoder for every line.  It escapes control and non-ASCII characters, so that nothing a
+# caller sends can end a line, begin another or colour a terminal.
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """
+    Where lines come from; the two dimensions of the metrics.
+    """
+
+    region: str
+    function: str
+
+
+def lines(
+    request: Request, reply: Reply, *, source: Source, request_id: str, seconds: float, now: datetime
+) -> Iterator[str]:
+    """
+    Yield what is logged of one answered request, which took *seconds* until *now* (aware).
+
+    Never in them: a certificate, a key, a token, a body.
+    """
+    yield _encode(
+        {
+            "event": "request",
+            "request_id": request_id,
+            "method": short(request.method),
+            "path": short(request.path),
+            "status": reply.status,
+            "entries": len(reply.outcomes),
+            "ms": _milliseconds(seconds),
+        }
+    )
+    for outcome in reply.outcomes:
+        yield device_line(outcome, request_id=request_id)
+    if reply.outcomes:
+        yield metrics_line(reply.outcomes, source=source, seconds=seconds, now=now)
+
+
+def device_line(outcome: Outcome, *, request_id: str) -> str:
+    """
+    Return the JSON line of one device.
+    """
+    identity, error = outcome.identity, outcome.error
+    return _encode(
+        {
+            "event": "device",
+            "request_id": request_id,
+            "ref": short(outcome.ref),
+            "outcome": "refused" if error else "provisioned",
+            "code": error.code if error else "",
+            "message": short(error.message, _MAX_MESSAGE) if error else "",
+            "name": short(identity.name) if identity else "",
+            "fingerprint": identity.fingerprint if identity else "",
+            "ms": _milliseconds(outcome.seconds),
+            "throttled": outcome.throttled,
+        }
+    )
+
+
+def metrics_line(outcomes: tuple[Outcome, ...], *, source: Source, seconds: float, now: datetime) -> str:
+    """
+    Return one push as CloudWatch metrics, in the embedded metric format.
+
+    `LatencyMs` is the push's, `Throttled` counts the calls that the cloud turned away.
+    """
+    refused = sum(outcome.error is not None for outcome in outcomes)
+    return _encode(
+        {
+            "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _DIRECTIVE},
+            "event": "metrics",
+            "region": source.region,
+            "function": source.function,
+            "Provisioned": len(outcomes) - refused,
+            "Refused": refused,
+            "Throttled": sum(outcome.throttled for outcome in outcomes),
+            "LatencyMs": _milliseconds(seconds),
+        }
+    )
+
+
+def event_line(event: str, facts: Mapping[str, Any]) -> str:
+    """
+    Return the JSON line of something that is no request: a start, a stop, an unexpected error.
+    """
+    return _encode({"event": event, **facts})
+
+
+def short(text: str, limit: int = _MAX_TEXT) -> str:
+    """
+    Return *text*, its end replaced by `…` if it is longer than *limit* characters.
+    """
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+_UNITS = {"Provisioned": "Count", "Refused": "Count", "Throttled": "Count", "LatencyMs": "Milliseconds"}
+_DIRECTIVE = [
+    {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["region", "function"]],
+        "Metrics": [{"Name": name, "Unit": unit} for name, unit in _UNITS.items()],
+    }
+]
