@@ -7,24 +7,14 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import SignatureAlgorithmOID
 
 from firstlight import certificates
 from firstlight.certificates import Certificate
 from firstlight.errors import CertificateError
+from firstlight.jitp.algorithms import TAKEN_IN_WORDS, refused_signature
 
 _MIN_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
-# "Certificate signing algorithms supported by AWS IoT", AWS IoT developer guide, X.509 client certificates
-_SIGNATURES = {
-    SignatureAlgorithmOID.RSA_WITH_SHA256,
-    SignatureAlgorithmOID.RSA_WITH_SHA384,
-    SignatureAlgorithmOID.RSA_WITH_SHA512,
-    SignatureAlgorithmOID.DSA_WITH_SHA256,
-    SignatureAlgorithmOID.ECDSA_WITH_SHA256,
-    SignatureAlgorithmOID.ECDSA_WITH_SHA384,
-    SignatureAlgorithmOID.ECDSA_WITH_SHA512,
-}
 _REISSUE = "Issue it again with basicConstraints CA:TRUE and keyUsage keyCertSign: firstlight ca create does."
 _SIGNING_CA = "Register the CA whose key signs the devices' certificates, alone, and no other of its chain."
 
@@ -56,11 +46,9 @@ def require_registrable(certificate: Certificate, now: datetime) -> None:
     _require_ca(certificate)
     _require_key_cert_sign(certificate)
     _require_strong_key(certificate)
-    signature = certificate.x509.signature_algorithm_oid
-    if signature not in _SIGNATURES:
+    if signature := refused_signature(certificate):
         raise CertificateError(
-            f"The CA certificate is signed with {_algorithm_name(signature)}, which AWS IoT does not take.",
-            hint="It takes RSA (PKCS #1 v1.5) and ECDSA with SHA-256, SHA-384 or SHA-512, and DSA with SHA-256.",
+            f"The CA certificate is signed with {signature}, which AWS IoT does not take.", hint=TAKEN_IN_WORDS
         )
     _require_valid(certificate, now)
 
@@ -120,8 +108,3 @@ def _require_valid(certificate: Certificate, now: datetime) -> None:
         raise CertificateError(f"The CA certificate is not valid before {not_before:%Y-%m-%dT%H:%M:%SZ}.")
     if now > not_after:
         raise CertificateError(f"The CA certificate expired {not_after:%Y-%m-%dT%H:%M:%SZ}.")
-
-
-def _algorithm_name(oid: x509.ObjectIdentifier) -> str:
-    name = oid._name  # noqa: SLF001 -- the library's only name for an OID
-    return oid.dotted_string if name == "Unknown OID" else str(name)

@@ -15,7 +15,7 @@ THING, CERTIFICATE, POLICY = "AWS::IoT::Thing", "AWS::IoT::Certificate", "AWS::I
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _KEEP_OR_FAIL = frozenset({"DO_NOTHING", "REPLACE", "FAIL"})
-_MAY_OVERRIDE = {
+MAY_OVERRIDE: dict[str, dict[str, frozenset[str]]] = {
     THING: {
         "AttributePayload": _KEEP_OR_FAIL | {"MERGE"},
         "ThingTypeName": _KEEP_OR_FAIL,
@@ -122,7 +122,7 @@ def read_overrides(logical_name: str, kind: str, resource: Mapping[str, Any]) ->
     if not isinstance(overrides, Mapping):
         raise JitpError(f"The template's resource {logical_name!r} has OverrideSettings that are not an object.")
     for name, setting in overrides.items():
-        allowed = _MAY_OVERRIDE[kind].get(name)
+        allowed = MAY_OVERRIDE[kind].get(name)
         if allowed is None:
             raise JitpError(f"The template's resource {logical_name!r} overrides {name}, which JITP does not know.")
         if setting not in allowed:
