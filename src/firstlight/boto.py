@@ -132,7 +132,7 @@ def _refused(e: aws.ClientError) -> tuple[str, str]:
         return "AWS does not know the credentials in use", _LOG_IN
     if "Throttl" in code or code in {"TooManyRequestsException", "RequestLimitExceeded"}:
         return f"AWS is throttling {operation}", "Try again in a minute."
-    message = _without_arns(str(e.response.get("Error", {}).get("Message", ""))).strip().rstrip(".")
+    message = _one_line(str(e.response.get("Error", {}).get("Message", "")))
     return f"{operation} answered {code}" + (f", {message}" if message else ""), ""
 
 
@@ -140,8 +140,8 @@ def _not_reached(e: Exception) -> tuple[str, str]:
     told = getattr(e, "kwargs", {})
     for kinds, problem, hint in _NOT_REACHED:
         if isinstance(e, kinds):
-            return problem.format_map(_Told(told)), hint
-    return _without_arns(" ".join(str(e).split())).rstrip("."), ""
+            return _one_line(problem.format_map(_Told(told))), hint
+    return _one_line(str(e)), ""
 
 
 class _Told(dict[str, object]):
@@ -151,6 +151,10 @@ class _Told(dict[str, object]):
 
     def __missing__(self, key: str) -> str:
         return "the service"
+
+
+def _one_line(message: str) -> str:
+    return _without_arns(" ".join(message.split())).rstrip(".")
 
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]
@@ -168,6 +172,7 @@ _NOT_REACHED: tuple[tuple[_Kinds, str, str], ...] = (
         "the AWS credentials could not be had",
         _LOG_IN,
     ),
+    (aws.ParamValidationError, "{report}", ""),
     (
         (aws.InvalidRegionError, aws.NoRegionError),
         "{region_name!r} is not the name of a region",

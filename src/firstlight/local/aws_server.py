@@ -10,8 +10,11 @@ import asyncio
 import logging
 import os
 import resource
+import shlex
 import signal
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from firstlight.local.device_endpoint import with_device_endpoint
@@ -24,8 +27,8 @@ def main() -> None:
     Serve until told to stop, then end the whole process group: Lambdas run in it.
     """
     fd, host = sys.argv[1:]
-    # A Lambda gets Python itself, not this environment: what its bundle lacks is missing here too.
-    sys.executable = getattr(sys, "_base_executable", sys.executable)
+    # ministack runs Lambdas with the interpreter it runs on.
+    sys.executable = str(_bare_python(Path(tempfile.gettempdir())))
     _allow_many_sockets()
     asyncio.run(_serve(int(fd), host))
 
@@ -62,6 +65,17 @@ async def _told_to_stop() -> None:
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
         task.cancel()
+
+
+def _bare_python(folder: Path) -> Path:
+    """
+    Return a Python without this environment's packages: what a bundle lacks, its Lambda misses here too.
+    """
+    python = folder / "python"
+    interpreter = getattr(sys, "_base_executable", sys.executable)
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(interpreter)} -s -S "$@"\n', "utf-8")
+    python.chmod(0o700)
+    return python
 
 
 def _allow_many_sockets() -> None:

@@ -4,6 +4,7 @@ Starts and stops the laptop's AWS control plane: ministack, in a process of its 
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -36,11 +37,12 @@ class ControlPlane:
     *port* 0 a free one is taken.
     """
 
-    def __init__(self, folder: Path, *, region: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, region: str, account: str = ACCOUNT, port: int = 0) -> None:
         self.region = region
-        self.account = ACCOUNT
+        self.account = account
         self.credentials = ROOT
         self._folder = folder
+        self._temporary = folder / "tmp"
         self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -74,11 +76,11 @@ class ControlPlane:
         )
 
     def __enter__(self) -> Self:
-        temporary = self._folder / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir(parents=True, mode=0o700)
         with listening_socket(self._port, "--port") as listener, self.log_file.open("wb") as log:
             self._port = listener.getsockname()[1]
-            self._process = _launch(listener, log, _environment(temporary, self.region, self._port))
+            self._process = _launch(listener, log, _environment(self._temporary, self))
         try:
             self._wait_until_ready()
         except BaseException:
@@ -129,6 +131,7 @@ class ControlPlane:
             # Not yet waited for, so the group's id is still its own.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 def listening_socket(port: int, option: str) -> socket.socket:
@@ -161,7 +164,7 @@ def _launch(listener: socket.socket, log: IO[bytes], environment: dict[str, str]
     )
 
 
-def _environment(temporary: Path, region: str, port: int) -> dict[str, str]:
+def _environment(temporary: Path, aws: ControlPlane) -> dict[str, str]:
     """
     Nothing is inherited but the way to programs: Lambdas run unsandboxed and must not meet real credentials.
     """
@@ -173,10 +176,10 @@ def _environment(temporary: Path, region: str, port: int) -> dict[str, str]:
         "TMPDIR": folder,
         "STATE_DIR": folder,
         "S3_DATA_DIR": folder,
-        "GATEWAY_PORT": str(port),
+        "GATEWAY_PORT": str(aws.port),
         "BIND_HOST": "127.0.0.1",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": region,
+        "MINISTACK_ACCOUNT_ID": aws.account,
+        "MINISTACK_REGION": aws.region,
         "AWS_ACCESS_KEY_ID": ROOT.access_key,
         "AWS_SECRET_ACCESS_KEY": ROOT.secret_key,
         "AUTH": "true",

@@ -1,0 +1,97 @@
+"""
+Synthesizes the stacks of a checkout, once per content of everything they are made from.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from firstlight import regions
+from firstlight.errors import DeploymentError, UsageError
+from firstlight.regions import AwsRegion
+
+# What the stacks are made from, the regions file and what it names aside.
+_SOURCES = ("cdk", "lambdas", "src/firstlight", "cdk.json", "pyproject.toml", "requirements.txt")
+# Programs, caches and temporary files; a synth asks neither AWS nor the rest of the environment.
+_KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG", "SSL_CERT_FILE")
+_LONGEST = 600.0  # seconds; the first one may have to fetch the Lambda's packages
+
+
+def synthesize(checkout: Path, regions_file: Path, cache: Path) -> Path:
+    """
+    Return the folder of the cloud assembly of *regions_file*, made by `python -m cdk.app` in *checkout*.
+
+    An assembly in *cache* made from the same content is used again; others there are removed.
+
+    Raises:
+        UsageError: *checkout* is not one of firstlight.
+        RegionsError: *regions_file* cannot be used.
+        DeploymentError: the synth failed.
+    """
+    if not (checkout / "cdk" / "app.py").is_file():
+        raise UsageError(f"{checkout} has no cdk/app.py.", hint="Run this in a checkout of firstlight.")
+    assembly = cache / _fingerprint(checkout, regions_file, regions.load(regions_file))
+    if not (assembly / "manifest.json").is_file():
+        shutil.rmtree(cache, ignore_errors=True)
+        unfinished = assembly.with_suffix(".new")
+        unfinished.mkdir(parents=True)
+        _run(checkout, regions_file, unfinished)
+        unfinished.rename(assembly)
+    return assembly
+
+
+def _run(checkout: Path, regions_file: Path, folder: Path) -> None:
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment |= {
+        "CDK_OUTDIR": str(folder.resolve()),
+        "FIRSTLIGHT_REGIONS_FILE": str(regions_file.resolve()),
+        # The synth suite of tests validates; here it would be two thirds of the time.
+        "CDK_VALIDATION": "false",
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "cdk.app"],
+            cwd=checkout,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise DeploymentError(f"The synth did not end within {_LONGEST:.0f} seconds.") from e
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise DeploymentError(f"The synth failed: {said[-1] if said else f'exit {done.returncode}'}")
+
+
+def _fingerprint(checkout: Path, regions_file: Path, named: tuple[AwsRegion, ...]) -> str:
+    digest = hashlib.sha256(f"{sys.version} {version('aws-cdk-lib')} {regions_file.resolve()}".encode())
+    for file in (*_sources(checkout), regions_file, *_files(named)):
+        digest.update(f"{file} {file.stat().st_size} ".encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _sources(checkout: Path) -> Iterator[Path]:
+    for source in _SOURCES:
+        path = checkout / source
+        if path.is_file():
+            yield path
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                yield file
+
+
+def _files(named: tuple[AwsRegion, ...]) -> Iterator[Path]:
+    for region in named:
+        yield from region.ca_certificates
+        yield from region.trusted_issuers
+        if region.token_key_file is not None:
+            yield region.token_key_file

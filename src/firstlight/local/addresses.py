@@ -1,0 +1,77 @@
+"""
+Where the laptop clouds answer: what a person, a shell or a test needs to use them.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firstlight.boto import Credentials
+from firstlight.outputs import IngestOutput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """
+    `outputs` holds each stack's outputs by the stack's name.  Without a front door `mqtt_port` is 0.
+    """
+
+    endpoint_url: str
+    region: str
+    account: str
+    credentials: Credentials
+    mqtt_host: str = "localhost"
+    mqtt_port: int = 0
+    # PEM of the CA that signed the front door's server certificate.
+    ca_file: Path | None = None
+    outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def ingest_url(self) -> str:
+        """
+        The ingest API's URL, "" when its stack is not deployed.
+        """
+        for outputs in self.outputs.values():
+            if IngestOutput.GATEWAY_ID in outputs:
+                gateway, stage = outputs[IngestOutput.GATEWAY_ID], outputs[IngestOutput.STAGE]
+                return f"{self.endpoint_url}/restapis/{gateway}/{stage}/_user_request_"
+        return ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """
+        The variables that point AWS tools, boto3 and firstlight's own commands here, and `LAPTOP_…` for the rest.
+        """
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ENDPOINT_URL_IOT": self.endpoint_url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_key,
+            # A token of a real session would not fit these keys.
+            "AWS_SESSION_TOKEN": self.credentials.token,
+            "LAPTOP_INGEST_URL": self.ingest_url,
+            "LAPTOP_MQTT_HOST": self.mqtt_host,
+            "LAPTOP_MQTT_PORT": str(self.mqtt_port),
+            "LAPTOP_CA_FILE": str(self.ca_file or ""),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """
+        Return what `from_json` reads back, and `ingest_url` for people.
+        """
+        known = {**asdict(self), "credentials": list(self.credentials), "ca_file": str(self.ca_file or "")}
+        return {**known, "ingest_url": self.ingest_url}
+
+    @classmethod
+    def from_json(cls, known: dict[str, Any]) -> "Addresses":
+        """
+        Return the addresses that `to_json` wrote; other keys are not looked at.
+        """
+        names = ("endpoint_url", "region", "account", "mqtt_host", "mqtt_port", "outputs")
+        return cls(
+            **{name: known[name] for name in names},
+            credentials=Credentials(*known["credentials"]),
+            ca_file=Path(known["ca_file"]) if known["ca_file"] else None,
+        )
