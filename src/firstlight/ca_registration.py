@@ -89,6 +89,18 @@ class Registration:
     differences: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NamedTemplate:
+    """
+    A provisioning template of AWS IoT; `problem` is the sentence why JITP does not run it, or empty.
+    """
+
+    name: str
+    body: str
+    problem: str = ""
+    remedy: str = ""
+
+
 def register(
     iot: Any,
     certificate: Certificate,
@@ -173,6 +185,32 @@ def list_registered(iot: Any) -> list[RegisteredCa]:
     return [describe(iot, ca_id) for ca_id in ids]
 
 
+def describe_template(iot: Any, name: str) -> NamedTemplate:
+    """
+    Return the provisioning template called *name*, in its default version.
+
+    Raises:
+        RegistryError: there is none in this account and region, or AWS refused.
+    """
+    with boto.refusals(f"Looking for the template {name}"):
+        try:
+            answer = iot.describe_provisioning_template(templateName=name)
+        except iot.exceptions.ResourceNotFoundException as e:
+            raise RegistryError(
+                f"There is no provisioning template {name} in {iot.meta.region_name}.",
+                hint="Deploy the JITP stack there first, or name another template.",
+            ) from e
+    problem = remedy = ""
+    kind = answer.get("type", "FLEET_PROVISIONING")
+    if kind != "JITP":
+        problem = f"The template {name} is of type {kind}; a CA takes one of type JITP."
+        remedy = "The type of a template never changes: create another with type JITP."
+    elif not answer.get("enabled"):
+        problem = f"The template {name} is disabled."
+        remedy = f"aws iot update-provisioning-template --template-name {name} --enabled"
+    return NamedTemplate(name, answer["templateBody"], problem, remedy)
+
+
 def _require_fitting_key(certificate: Certificate, mode: Mode, key: pki.PrivateKey | None) -> None:
     if mode is Mode.DEFAULT and key is None:
         raise UsageError(
@@ -186,25 +224,9 @@ def _require_fitting_key(certificate: Certificate, mode: Mode, key: pki.PrivateK
 
 
 def _require_jitp_template(iot: Any, name: str) -> None:
-    with boto.refusals(f"Looking for the template {name}"):
-        try:
-            template = iot.describe_provisioning_template(templateName=name)
-        except iot.exceptions.ResourceNotFoundException as e:
-            raise RegistryError(
-                f"There is no provisioning template {name} in {iot.meta.region_name}.",
-                hint="Deploy the JITP stack there first, or name another template.",
-            ) from e
-    kind = template.get("type", "FLEET_PROVISIONING")
-    if kind != "JITP":
-        raise RegistryError(
-            f"The template {name} is of type {kind}; a CA takes one of type JITP.",
-            hint="The type of a template never changes: create another with type JITP.",
-        )
-    if not template.get("enabled"):
-        raise RegistryError(
-            f"The template {name} is disabled, so that no device would be provisioned.",
-            hint=f"aws iot update-provisioning-template --template-name {name} --enabled",
-        )
+    template = describe_template(iot, name)
+    if template.problem:
+        raise RegistryError(f"{template.problem} No device would be provisioned.", hint=template.remedy)
 
 
 def _proof(iot: Any, certificate: Certificate, key: pki.PrivateKey, now: datetime) -> Certificate:

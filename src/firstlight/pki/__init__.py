@@ -2,7 +2,15 @@
 Keys and certificates for operators, test benches and the laptop clouds.
 """
 
-from firstlight.pki.files import exposure, load_key, load_pair, private_folder, write_certificate, write_key
+from firstlight.pki.files import (
+    exposure,
+    load_key,
+    load_pair,
+    private_folder,
+    require_absent,
+    write_certificate,
+    write_key,
+)
 from firstlight.pki.issue import (
     create_ca,
     issue_device,
@@ -24,6 +32,7 @@ __all__ = [
     "new_key",
     "private_folder",
     "random_factory_serial",
+    "require_absent",
     "server_certificate",
     "verification_certificate",
     "write_certificate",

@@ -49,6 +49,18 @@ def write_certificate(path: Path, *chain: Certificate) -> None:
     _write_new(path, "".join(c.pem for c in chain).encode("ascii"), _CERTIFICATE_MODE)
 
 
+def require_absent(*paths: Path) -> None:
+    """
+    Return only if none of *paths* exists, so that of several files all are written or none.
+
+    Raises:
+        UsageError: one does.
+    """
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise _exists(path)
+
+
 def private_folder(path: Path) -> Path:
     """
     Return *path*, created with mode 0700 if it was not there.
@@ -99,7 +111,7 @@ def load_pair(
     try:
         certificate = certificates.load(_read(certificate_path))
     except CertificateError as e:
-        raise UsageError(f"{certificate_path}: {e.message}", hint=e.hint) from e
+        raise UsageError(f"{certificate_path}: {e.message}", hint="Give a certificate, PEM or DER.") from e
     key = load_key(key_path, password=password)
     if certificate.x509.public_key() != key.public_key():
         raise UsageError(
@@ -131,11 +143,15 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError as e:
-        raise UsageError(f"{path} exists already and is not overwritten.", hint="Move it away, or name another.") from e
+        raise _exists(path) from e
     except OSError as e:
         raise UsageError(f"Cannot write {path}: {e.strerror}.") from e
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
+
+
+def _exists(path: Path) -> UsageError:
+    return UsageError(f"{path} exists already and is not overwritten.", hint="Move it away, or name another.")
 
 
 def _what_it_is(data: bytes) -> str:
