@@ -34,7 +34,7 @@ def synthesize(checkout: Path, regions_file: Path, cache: Path) -> Path:
         DeploymentError: the synth failed.
     """
     if not (checkout / "cdk" / "app.py").is_file():
-        raise UsageError(f"{checkout} has no cdk/app.py.", hint="Run this in a checkout of firstlight.")
+        raise UsageError(f"{checkout} has no cdk/app.py.", hint="Stacks are synthesized from a checkout of firstlight.")
     assembly = cache / _fingerprint(checkout, regions_file, regions.load(regions_file))
     if not (assembly / "manifest.json").is_file():
         shutil.rmtree(cache, ignore_errors=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from firstlight import boto
 from firstlight.boto import Credentials
 from firstlight.outputs import IngestOutput
 
@@ -13,7 +14,7 @@ from firstlight.outputs import IngestOutput
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """
-    `outputs` holds each stack's outputs by the stack's name.  Without a front door `mqtt_port` is 0.
+    `outputs` holds each stack's outputs by the stack's name, `credentials` the root user's.
     """
 
     endpoint_url: str
@@ -36,6 +37,14 @@ class Addresses:
                 gateway, stage = outputs[IngestOutput.GATEWAY_ID], outputs[IngestOutput.STAGE]
                 return f"{self.endpoint_url}/restapis/{gateway}/{stage}/_user_request_"
         return ""
+
+    def client(self, service: str, *, credentials: Credentials | None = None) -> Any:
+        """
+        Return boto3's client of *service* here, as the root user unless *credentials* are given.
+        """
+        return boto.client(
+            service, region=self.region, endpoint_url=self.endpoint_url, credentials=credentials or self.credentials
+        )
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """
 The process that is the laptop's AWS: ministack behind one ASGI wrapper of ours.
 
-Started by firstlight.local.control_plane as `python -m firstlight.local.aws_server FD HOST`: FD is a
-listening socket, HOST the one devices connect to, standard input a pipe whose end is the order to
-stop.  So it never outlives whoever started it, whichever way that one ended.
+`python -m firstlight.local.aws_server FD HOST`, started as firstlight.local.child says; HOST is the one
+devices connect to.
 """
 
 import asyncio
@@ -17,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from firstlight.local.child import told_to_stop
 from firstlight.local.device_endpoint import with_device_endpoint
 
 _STOPPING = 2.0  # seconds for answers under way
@@ -48,23 +48,10 @@ async def _serve(fd: int, host: str) -> None:
     config.shutdown_timeout = _STOPPING
     config.loglevel = "WARNING"
     logging.getLogger("hypercorn.access").setLevel(logging.WARNING)
-    await serve(aws, config, shutdown_trigger=_told_to_stop)
+    await serve(aws, config, shutdown_trigger=told_to_stop)
     # Not sys.exit: ministack's threads and Lambdas under way would be waited for.
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
-
-
-async def _told_to_stop() -> None:
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
-    orders = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    waiting = {asyncio.ensure_future(told.wait()), asyncio.ensure_future(orders.read())}
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
 
 
 def _bare_python(folder: Path) -> Path:

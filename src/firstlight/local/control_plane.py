@@ -5,20 +5,16 @@ Starts and stops the laptop's AWS control plane: ministack, in a process of its 
 import http.client
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import time
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Self
 
-from firstlight import boto
 from firstlight.boto import Credentials
-from firstlight.errors import DeploymentError, UsageError
+from firstlight.errors import DeploymentError
+from firstlight.local.child import Child, listening_socket
 
 ACCOUNT = "123456789012"
 # ministack's root user.  It opens nothing but this laptop's AWS.
@@ -26,7 +22,6 @@ ROOT = Credentials("test", "test")
 DEVICE_HOST = "localhost"
 
 _STARTING = 30.0  # seconds
-_STOPPING = 6.0
 
 
 class ControlPlane:
@@ -44,7 +39,7 @@ class ControlPlane:
         self._folder = folder
         self._temporary = folder / "tmp"
         self._port = port
-        self._process: subprocess.Popen[bytes] | None = None
+        self._server: Child | None = None
 
     @property
     def port(self) -> int:
@@ -67,20 +62,25 @@ class ControlPlane:
         """
         return self._folder / "aws.log"
 
-    def client(self, service: str, *, credentials: Credentials | None = None) -> Any:
+    @property
+    def alive(self) -> bool:
         """
-        Return boto3's client of *service* here, as root unless *credentials* are given.
+        Whether its process runs.
         """
-        return boto.client(
-            service, region=self.region, endpoint_url=self.endpoint_url, credentials=credentials or self.credentials
-        )
+        return self._server is not None and self._server.alive
 
     def __enter__(self) -> Self:
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(parents=True, mode=0o700)
-        with listening_socket(self._port, "--port") as listener, self.log_file.open("wb") as log:
+        with listening_socket(self._port, "--port") as listener:
             self._port = listener.getsockname()[1]
-            self._process = _launch(listener, log, _environment(self._temporary, self))
+            self._server = Child(
+                "firstlight.local.aws_server",
+                [DEVICE_HOST],
+                listener=listener,
+                log=self.log_file,
+                environment=_environment(self._temporary, self),
+            )
         try:
             self._wait_until_ready()
         except BaseException:
@@ -107,7 +107,7 @@ class ControlPlane:
             with suppress(OSError, http.client.HTTPException):
                 if self._request("GET", "/_ministack/health", timeout=deadline - time.monotonic()) == HTTPStatus.OK:
                     return
-            if self._process is None or self._process.poll() is not None:
+            if not self.alive:
                 break
         raise DeploymentError("The laptop's AWS did not start.", hint=f"See {self.log_file}.")
 
@@ -120,48 +120,10 @@ class ControlPlane:
             connection.close()
 
     def _stop(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None  # noqa: S101 -- _launch gives it a pipe
-        process.stdin.close()
-        try:
-            process.wait(_STOPPING)
-        except subprocess.TimeoutExpired:
-            # Not yet waited for, so the group's id is still its own.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
         shutil.rmtree(self._temporary, ignore_errors=True)
-
-
-def listening_socket(port: int, option: str) -> socket.socket:
-    """
-    Return a socket that listens on 127.0.0.1.
-
-    Raises:
-        UsageError: the port is taken; the hint names *option*.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as e:
-        listener.close()
-        raise UsageError(f"Port {port} on 127.0.0.1 is taken.", hint=f"Choose another with {option}, or 0.") from e
-    listener.listen(128)
-    return listener
-
-
-def _launch(listener: socket.socket, log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-        [sys.executable, "-m", "firstlight.local.aws_server", str(listener.fileno()), DEVICE_HOST],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        pass_fds=[listener.fileno()],
-        env=environment,
-        start_new_session=True,
-    )
 
 
 def _environment(temporary: Path, aws: ControlPlane) -> dict[str, str]:

@@ -1,0 +1,150 @@
+"""
+`firstlight local`: the clouds on this laptop.
+"""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from firstlight.cli import output
+from firstlight.local import background, keeper, lease
+from firstlight.local.addresses import Addresses
+from firstlight.local.keeper import Options
+
+_FOLDER = Path(".firstlight")
+
+_folder = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_FOLDER,
+    show_default=True,
+    help="State folder.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group("local")
+def command() -> None:
+    """
+    Run the clouds on this laptop.
+
+    No account is needed and none is touched.  Only 127.0.0.1 listens.
+    """
+
+
+@command.command()
+@click.option("--detach", is_flag=True, help="Run in the background.")
+@click.option(
+    "--regions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("regions.toml"),
+    show_default=True,
+    help="What is deployed.",
+)
+@click.option("--region", default="", help="The region to run.  [default: the file's first]")
+@click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="AWS; 0 is any.")
+@click.option("--mqtt-port", type=click.IntRange(0, 65535), default=8883, show_default=True, help="MQTT; 0 is any.")
+@click.option("--no-stacks", is_flag=True, help="Deploy nothing.")
+@_json
+@_folder
+def up(
+    *,
+    detach: bool,
+    regions: Path,
+    region: str,
+    port: int,
+    mqtt_port: int,
+    no_stacks: bool,
+    as_json: bool,
+    state: Path,
+) -> None:
+    """
+    Start the clouds and deploy a region's stacks to them.
+
+    Runs until Ctrl-C, or in the background until `firstlight local down`.
+    """
+    options = Options(
+        folder=state, regions=regions, region=region, port=port, mqtt_port=mqtt_port, stacks=not no_stacks
+    )
+
+    def show(addresses: Addresses) -> None:
+        _show(addresses, as_json=as_json)
+
+    if detach:
+        show(background.start(options, report=_report))
+    else:
+        keeper.keep(options, report=_report, up=show)
+
+
+@command.command()
+@_folder
+def down(state: Path) -> None:
+    """
+    Stop the clouds.
+    """
+    stopped = background.stop(state)
+    click.echo("Stopped." if stopped else "The laptop clouds are not running.", err=True)
+
+
+@command.command()
+@_json
+@_folder
+def status(as_json: bool, state: Path) -> None:
+    """
+    Say whether the clouds run, and where they answer; exit 1 if they do not.
+    """
+    found = lease.current(state)
+    if found is None or len(found) == 1:
+        says = "not running" if found is None else "starting"
+        if as_json:
+            output.print_json({"status": says})
+        else:
+            click.echo(f"The laptop clouds are {says}.")
+        raise SystemExit(1)
+    _show(Addresses.from_json(found), as_json=as_json)
+
+
+@command.command()
+@_json
+@_folder
+def env(as_json: bool, state: Path) -> None:
+    """
+    Print what points AWS tools here: eval "$(firstlight local env)".
+    """
+    environment = Addresses.from_json(lease.require_current(state)).environment
+    if as_json:
+        output.print_json(environment)
+    else:
+        for name, value in environment.items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@command.command()
+@_json
+@_folder
+def reset(as_json: bool, state: Path) -> None:
+    """
+    Forget every device and deploy the stacks anew.
+    """
+    _show(background.reset(state), as_json=as_json)
+
+
+def _report(step: str) -> None:
+    click.echo(f"{step} …", err=True)
+
+
+def _show(addresses: Addresses, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"status": "running", **addresses.to_json()})
+        return
+    rows = [
+        ("AWS", addresses.endpoint_url),
+        ("region", addresses.region),
+        ("account", addresses.account),
+        ("ingest API", addresses.ingest_url or "not deployed"),
+        ("devices", f"{addresses.mqtt_host}:{addresses.mqtt_port}"),
+        ("their CA", addresses.ca_file or ""),
+    ]
+    rows += [(f"{stack} {key}", value) for stack, found in addresses.outputs.items() for key, value in found.items()]
+    output.print_table(("laptop", ""), rows)

@@ -1,0 +1,136 @@
+"""
+The clouds on a laptop: started, the stacks of one region deployed to them, stopped with all they started.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from firstlight import regions as regions_file
+from firstlight.deploy import assembly, assets, bundle, stacks, synth
+from firstlight.deploy.bundle import Platform
+from firstlight.local.addresses import Addresses
+from firstlight.local.bootstrap import bootstrap
+from firstlight.local.control_plane import ACCOUNT, ROOT, ControlPlane
+
+_DEPLOYING = 120.0  # seconds
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+class Laptop:
+    """
+    A context manager around the laptop clouds of the state folder *folder*.
+
+    Inside, the stacks that the file *regions* has for *region* (its first if empty) are deployed, unless
+    *stacks* is false, and the addresses it gives are served.  A port of 0 is any free one.  *report* hears
+    each step before it is taken.
+
+    Raises, on entering:
+        UsageError: a port is taken, or *checkout* is not a checkout of firstlight.
+        RegionsError: the regions file is wrong, or has no such region.
+        DeploymentError: something did not start or deploy; the sentence says what, and why.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        regions: Path,
+        checkout: Path = bundle.CHECKOUT,
+        region: str = "",
+        port: int = 0,
+        mqtt_port: int = 0,
+        stacks: bool = True,
+        report: Callable[[str], None] = _silent,
+    ) -> None:
+        self._folder = folder.resolve()
+        self._regions = regions
+        self._checkout = checkout
+        self._wanted = region
+        self._port, self._mqtt_port = port, mqtt_port
+        self._with_stacks = stacks
+        self._report = report
+        self._running = ExitStack()
+
+    def __enter__(self) -> Addresses:
+        named = regions_file.load(self._regions)
+        self._region = regions_file.find(named, self._wanted) if self._wanted else named[0]
+        with ExitStack() as started:
+            self._report("Starting the laptop's AWS")
+            self._aws = started.enter_context(
+                ControlPlane(
+                    self._folder / "aws",
+                    region=self._region.name,
+                    account=self._region.account or ACCOUNT,
+                    port=self._port,
+                )
+            )
+            addresses = self._deployed()
+            self._running = started.pop_all()
+        return addresses
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    @property
+    def alive(self) -> bool:
+        """
+        Whether everything that was started still runs.
+        """
+        return self._aws.alive
+
+    def reset(self) -> Addresses:
+        """
+        Forget every device, deploy the stacks anew, and return where things are now.
+
+        Raises:
+            DeploymentError: as on entering.
+        """
+        self._report("Wiping the laptop's AWS")
+        self._aws.wipe()
+        return self._deployed()
+
+    @property
+    def bare(self) -> Addresses:
+        """
+        Where things are when no stack is deployed.
+        """
+        return Addresses(
+            endpoint_url=self._aws.endpoint_url,
+            region=self._aws.region,
+            account=self._aws.account,
+            credentials=ROOT,
+        )
+
+    def _deployed(self) -> Addresses:
+        return replace(self.bare, outputs=self._deploy(self.bare)) if self._with_stacks else self.bare
+
+    def _deploy(self, aws: Addresses) -> dict[str, dict[str, str]]:
+        for platform in Platform:
+            self._report(f"Looking for the Lambda's packages ({platform})")
+            bundle.vendor(platform, checkout=self._checkout)
+        self._report("Synthesizing the stacks")
+        folder = synth.synthesize(self._checkout, self._regions, self._folder / "synth")
+        synthesized = assembly.read(folder, account=aws.account, region=aws.region)
+        code = bundle.assemble(
+            Platform.HOST,
+            out=self._folder / "lambda",
+            trusted_issuers=self._region.trusted_issuers,
+            checkout=self._checkout,
+        )
+        s3, cloudformation = aws.client("s3"), aws.client("cloudformation")
+        bootstrap(synthesized, region=aws.region, s3=s3, ssm=aws.client("ssm"))
+        outputs = {}
+        for stack in synthesized:
+            self._report(f"Deploying {stack.name}")
+            assets.publish(stack.assets, s3, code=code)
+            outputs[stack.name] = stacks.deploy(stack, cloudformation, deadline=time.monotonic() + _DEPLOYING)
+        return outputs
