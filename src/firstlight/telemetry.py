@@ -3,11 +3,14 @@ What an endpoint logs of one request: a line for it, a line per device, a line o
 """
 
 import json
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from firstlight.errors import FirstlightError
 from firstlight.interop import Reply, Request
 from firstlight.provision import Outcome
 
@@ -31,29 +34,43 @@ class Source:
     function: str
 
 
-def lines(
-    request: Request, reply: Reply, *, source: Source, request_id: str, seconds: float, now: datetime
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Record:
     """
-    Yield what is logged of one answered request, which took *seconds* until *now* (aware).
+    One answered request: how long it took, and the error nobody expected, if there was one.
+    """
+
+    request: Request
+    reply: Reply
+    request_id: str
+    seconds: float
+    failure: Exception | None = None
+
+
+def lines(record: Record, source: Source, now: datetime) -> Iterator[str]:
+    """
+    Yield what is logged of *record* at *now* (aware).
 
     Never in them: a certificate, a key, a token, a body.
     """
-    yield _encode(
+    request, reply = record.request, record.reply
+    if record.failure is not None:
+        yield failure_line(record.failure, request_id=record.request_id)
+    yield event_line(
+        "request",
         {
-            "event": "request",
-            "request_id": request_id,
+            "request_id": record.request_id,
             "method": short(request.method),
             "path": short(request.path),
             "status": reply.status,
             "entries": len(reply.outcomes),
-            "ms": _milliseconds(seconds),
-        }
+            "ms": _milliseconds(record.seconds),
+        },
     )
     for outcome in reply.outcomes:
-        yield device_line(outcome, request_id=request_id)
+        yield device_line(outcome, request_id=record.request_id)
     if reply.outcomes:
-        yield metrics_line(reply.outcomes, source=source, seconds=seconds, now=now)
+        yield metrics_line(reply.outcomes, source=source, seconds=record.seconds, now=now)
 
 
 def device_line(outcome: Outcome, *, request_id: str) -> str:
@@ -95,6 +112,24 @@ def metrics_line(outcomes: tuple[Outcome, ...], *, source: Source, seconds: floa
             "Throttled": sum(outcome.throttled for outcome in outcomes),
             "LatencyMs": _milliseconds(seconds),
         }
+    )
+
+
+def failure_line(error: Exception, *, request_id: str) -> str:
+    """
+    Return the JSON line of an error nobody expected: its type and place.
+
+    Its message stays out, since it may quote what a caller sent, unless it was raised on purpose.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return event_line(
+        "failure",
+        {
+            "request_id": request_id,
+            "type": type(error).__name__,
+            "where": f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "",
+            "message": short(str(error), _MAX_MESSAGE) if isinstance(error, FirstlightError) else "",
+        },
     )
 
 

@@ -18,6 +18,7 @@ from yarl import URL
 from firstlight import pki
 from firstlight.cli import output
 from firstlight.errors import UsageError
+from firstlight.loopback import is_loopback
 from firstlight.push import Answer, Authorization, Entry, Transport, basic, bearer, interop_url, push, read
 
 _CREDENTIALS = "FIRSTLIGHT_BASIC_CREDENTIALS"
@@ -138,7 +139,7 @@ def _trusting(file: Path | None) -> ssl.SSLContext | None:
 def _proxy(route: URL) -> str | None:
     # the environment's proxies, as every other HTTP client of the operator's uses them
     host = route.host or ""
-    if host in {"localhost", "127.0.0.1", "::1"} or proxy_bypass(host):
+    if is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(route.scheme)
 

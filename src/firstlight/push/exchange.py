@@ -2,7 +2,6 @@
 One request of a push over HTTP, and in one sentence what went wrong with it.
 """
 
-import ipaddress
 import json
 import ssl
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import aiohttp
 from yarl import URL
 
 from firstlight.errors import UsageError
+from firstlight.loopback import is_loopback
 from firstlight.push.answers import Answer, match, refused
 from firstlight.push.authorizations import Authorization
 from firstlight.push.entries import Entry
@@ -71,7 +71,7 @@ def interop_url(url: str, *, insecure: bool = False) -> URL:
         raise UsageError(f"{url!r} is not an http or https URL.")
     if parsed.user or parsed.password or parsed.query_string or parsed.fragment:
         raise UsageError("The URL must end with its path and hold no credentials.", hint="Use --basic for them.")
-    if parsed.scheme == "http" and not _is_loopback(parsed.host) and not insecure:
+    if parsed.scheme == "http" and not is_loopback(parsed.host) and not insecure:
         raise UsageError(
             f"Credentials would travel to {parsed.host} in the clear.", hint="Use https, or --insecure if you must."
         )
@@ -172,12 +172,3 @@ def _reason(raw: bytes) -> str:
 def _retry_after(response: aiohttp.ClientResponse) -> float:
     text = response.headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() else 0.0
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

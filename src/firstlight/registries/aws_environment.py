@@ -1,0 +1,34 @@
+"""
+The AWS registry that a process's environment describes.
+"""
+
+from collections.abc import Callable, Mapping
+
+from firstlight.registries.aws_credentials import environment_credentials
+from firstlight.registries.aws_iot import AwsIotRegistry
+from firstlight.registries.sigv4 import Credentials
+from firstlight.settings import Settings
+
+
+def registry_from(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    region: str = "",
+    credentials: Callable[[], Credentials] | None = None,
+) -> AwsIotRegistry:
+    """
+    Return the registry of *region* (default AWS_REGION), signing with *credentials* (default those of *env*).
+
+    AWS_ENDPOINT_URL_IOT, or else AWS_ENDPOINT_URL, is where AWS IoT is looked for, as in AWS's own SDKs.
+
+    Raises:
+        SettingsError: the environment holds no credentials, and none were given.
+    """
+    return AwsIotRegistry(
+        region=region or env["AWS_REGION"],
+        policy_name=settings.policy_name,
+        credentials=credentials or environment_credentials(env),
+        endpoint_url=env.get("AWS_ENDPOINT_URL_IOT") or env.get("AWS_ENDPOINT_URL") or None,
+        device_endpoint=settings.device_endpoint,
+    )
