@@ -22,6 +22,8 @@ from firstlight.errors import CertificateError
 # Non-positive serial numbers are refused below with a sentence of our own; the library's
 # advance notice of the same refusal would only be noise in a handler's log.
 warnings.filterwarnings("ignore", message="Parsed a serial number which wasn't positive")
+# Subjects beyond X.520's bounds (a CN of 100 characters, a country of three) are read as they are.
+warnings.filterwarnings("ignore", message="Attribute's length must be")
 
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _CERTIFICATE_LABELS = {b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE"}

@@ -122,9 +122,11 @@ def test_fields_that_fit_no_certificate_are_refused(factory: Factory) -> None:
     """
     X.520 bounds a common name, RFC 5280 a serial number.
     """
-    for name in ("", "x" * 65, "x" * 200):
-        with pytest.raises(UsageError, match=f"this one has {len(name)}"):
+    for name in ("", "x" * 65, "x" * 200, "ü" * 33):
+        with pytest.raises(UsageError, match=f"this one has {len(name.encode())}"):
             factory.leaf(name)
+    with pytest.raises(UsageError, match="is text"):
+        factory.leaf("\udcff")
     for serial in (-1, 2**159):
         with pytest.raises(UsageError, match="at most 20 bytes"):
             factory.leaf("dev-1", serial)

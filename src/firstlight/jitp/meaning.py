@@ -117,12 +117,12 @@ def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _kind(logical_name: str, resource: Any) -> str:
     kind = resource.get("Type") if isinstance(resource, Mapping) else None
-    if kind not in PROPERTIES:
+    if not isinstance(kind, str) or kind not in PROPERTIES:
         raise JitpError(
             f"The template's resource {logical_name!r} is of type {kind!r}.",
             hint=f"JITP knows {', '.join(PROPERTIES)}.",
         )
-    return str(kind)
+    return kind
 
 
 def _properties(logical_name: str, kind: str, resource: Mapping[str, Any], values: Values) -> dict[str, Any]:

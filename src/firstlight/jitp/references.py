@@ -54,7 +54,7 @@ class Values:
 
     def _referred(self, reference: Mapping[str, Any], where: str) -> str:
         name = reference["Ref"]
-        if len(reference) > 1 or name not in self._values:
+        if len(reference) > 1 or not isinstance(name, str) or name not in self._values:
             raise JitpError(
                 f"The template refers to {name!r} at {where}, which its Parameters do not declare.",
                 hint=f"JITP fills {', '.join(template.PARAMETERS)}.",

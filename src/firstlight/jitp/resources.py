@@ -125,7 +125,7 @@ def read_overrides(logical_name: str, kind: str, resource: Mapping[str, Any]) ->
         allowed = MAY_OVERRIDE[kind].get(name)
         if allowed is None:
             raise JitpError(f"The template's resource {logical_name!r} overrides {name}, which JITP does not know.")
-        if setting not in allowed:
+        if not isinstance(setting, str) or setting not in allowed:
             raise JitpError(
                 f"The template's resource {logical_name!r} overrides {name} with {setting!r}.",
                 hint=f"It may be {', '.join(sorted(allowed))}.",

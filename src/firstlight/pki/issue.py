@@ -19,7 +19,7 @@ from firstlight.pki.keys import PrivateKey, PublicKey, new_key, signature_hash
 # A device whose clock is a little late must not meet a certificate from its future.
 _BACKDATED = timedelta(minutes=5)
 _ROOT_PATH_LENGTH = 1
-_MAX_COMMON_NAME = 64  # X.520 ub-common-name
+_MAX_NAME = 64  # X.520: ub-common-name, ub-organization-name; the library counts bytes
 
 
 def create_ca(
@@ -179,14 +179,20 @@ def _path_length_below(ca: Certificate) -> int:
 
 
 def _subject(common_name: str | None, organization: str = "") -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
+    attributes = [_attribute(NameOID.ORGANIZATION_NAME, organization, "An organization")] if organization else []
     if common_name is not None:
-        if not 1 <= len(common_name) <= _MAX_COMMON_NAME:
-            raise UsageError(
-                f"A common name has 1 to {_MAX_COMMON_NAME} characters (X.520); this one has {len(common_name)}."
-            )
-        attributes.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name))
+        attributes.append(_attribute(NameOID.COMMON_NAME, common_name, "A common name"))
     return x509.Name(attributes)
+
+
+def _attribute(oid: x509.ObjectIdentifier, text: str, what: str) -> x509.NameAttribute[str]:
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError as e:
+        raise UsageError(f"{what} is text; {text!r} is not.") from e
+    if not 1 <= length <= _MAX_NAME:
+        raise UsageError(f"{what} has 1 to {_MAX_NAME} bytes (X.520); this one has {length}.")
+    return x509.NameAttribute(oid, text)
 
 
 def _checked_serial(serial: int) -> int:

@@ -58,7 +58,7 @@ def _check_overrides(where: str, kind: str, resource: dict[str, Any], properties
     for name, value in settings.items():
         if name not in known:
             yield error(where_settings, f"{kind} has no override setting {name!r}.", f"Remove {name!r}.")
-        elif value not in known[name]:
+        elif not isinstance(value, str) or value not in known[name]:
             yield error(where_settings, f"{name} is {value!r}.", f"One of {', '.join(sorted(known[name]))}.")
     for name in sorted((known.keys() & properties.keys()) - settings.keys()):
         yield warning(
