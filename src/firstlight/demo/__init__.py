@@ -1,0 +1,3 @@
+"""
+The whole job once, on the laptop clouds: what `make demo` shows.
+"""
