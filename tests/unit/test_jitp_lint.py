@@ -278,7 +278,7 @@ def test_a_template_is_found_in_what_carries_it() -> None:
     """
     assert _BODY == parse(json.dumps(_BODY, indent=2))
     assert _BODY == parse(template.for_registration_config(_BODY, "arn:aws:iam::123456789012:role/x"))
-    for text in ("", "{", "[]", '"x"', "1", '{"templateBody": "{"}', "[" * 100_000):
+    for text in ("", "{", "[]", '"x"', "1", '{"templateBody": "{"}', "[" * 100_000, '{"a":' * 900 + "1" + "}" * 900):
         with pytest.raises(UsageError, match="The template is"):
             parse(text)
 

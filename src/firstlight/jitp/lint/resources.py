@@ -88,8 +88,8 @@ def _check_thing(where: str, properties: dict[str, Any]) -> Iterator[Finding]:
 
 def _check_attributes(where: str, properties: dict[str, Any]) -> Iterator[Finding]:
     attributes = properties.get("AttributePayload", {})
-    if not isinstance(attributes, dict):
-        yield error(where, "AttributePayload is not an object.")
+    if not isinstance(attributes, dict) or "Ref" in attributes:
+        yield error(where, "AttributePayload is not an object of names and values.")
         return
     if "attributes" in attributes:
         yield error(

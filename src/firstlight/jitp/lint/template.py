@@ -4,7 +4,7 @@ The template alone: is it one that AWS IoT takes, and that JITP can run?
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from firstlight.errors import UsageError
@@ -16,6 +16,7 @@ from firstlight.jitp.template import CERTIFICATE_ID, COMMON_NAME, MAX_BODY, PARA
 _SECTIONS = {"Parameters", "Resources"}
 _UNIQUE = (COMMON_NAME, SERIAL_NUMBER, CERTIFICATE_ID)
 _FLEET_ONLY = {"Mappings", "DeviceConfiguration"}
+_DEPTH = 20  # twice what the deepest of AWS's examples needs
 _KINDS = (THING, CERTIFICATE, POLICY)
 
 
@@ -34,6 +35,8 @@ def parse(text: str) -> dict[str, Any]:
         raise UsageError("The template is not JSON.", hint=_position(e)) from e
     if not isinstance(document, dict):
         raise UsageError("The template is JSON, but not an object.")
+    if _is_deep(document):
+        raise UsageError("The template is nested deeper than any that AWS IoT knows.")
     return document
 
 
@@ -49,6 +52,19 @@ def check_template(body: Mapping[str, Any]) -> list[Finding]:
         *_check_functions(body.get("Resources")),
         *_check_resources(body.get("Resources")),
     ]
+
+
+def _is_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(_DEPTH):
+        level = [item for value in level for item in _items(value)]
+    return bool(level)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _position(e: Exception) -> str:
