@@ -4,7 +4,7 @@ PYTHON ?= python3
 bin := .venv/bin
 ready := .venv/.ready
 
-.PHONY: help demo test check unit format lock synth bench clean
+.PHONY: help demo test check unit format lock docs synth bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -28,6 +28,9 @@ unit: $(ready) ## run the unit tests alone
 format: $(ready) ## format the code
 	@$(bin)/ruff format .
 	@$(bin)/ruff check --fix .
+
+docs: $(ready) ## write docs/cli.md from the commands themselves
+	@$(bin)/python -m tests.docs.cli_page
 
 synth: $(ready) ## synthesize the stacks of regions.toml into cdk.out
 	@$(bin)/python -m cdk.app
