@@ -1,0 +1,92 @@
+"""
+What AWS IoT refused, or never answered, as one sentence for whoever pushed.
+"""
+
+import re
+
+from firstlight.errors import NotAttemptedError, RegistryError, ThrottledError
+from firstlight.registries.aws_answer import Answer
+
+_FAILED = "Failed creating and registering thing: "
+_PUSH_AGAIN = "Push again; what was done is kept."
+
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "ForbiddenException", "UnauthorizedException"})
+_UNKNOWN_CREDENTIALS = frozenset(
+    {
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "MissingAuthenticationTokenException",
+        "IncompleteSignatureException",
+    }
+)
+_CLOCK = re.compile(r"signature (expired|not yet current)|too skewed|request expired", re.IGNORECASE)
+
+
+def refusal(answer: Answer) -> RegistryError:
+    """
+    Return why AWS refused for good.
+    """
+    operation, code, message = answer.operation, answer.code, answer.message
+    if _CLOCK.search(message) or code == "RequestTimeTooSkewed":
+        return _error(
+            "this endpoint's clock is wrong, so AWS refuses its signatures", "Set the clock, then push again."
+        )
+    if code in _DENIED:
+        return _error(
+            f"AWS does not allow {operation.action} here", f"Allow {operation.action} to this endpoint's role."
+        )
+    if answer.expired:
+        return _error("the AWS credentials of this endpoint have expired", "Renew them, then push again.")
+    if code in _UNKNOWN_CREDENTIALS:
+        return _error("AWS does not know the credentials of this endpoint", "Correct them, then push again.")
+    return _error(f"{operation} was refused with {code}" + (f", {message}" if message else ""))
+
+
+def unfinished(answer: Answer) -> RegistryError:
+    """
+    Return why an operation came to no end; *answer* is the last one.
+    """
+    operation = answer.operation
+    if answer.throttled:
+        return ThrottledError(
+            f"{_FAILED}AWS IoT was still throttling {operation} when the deadline came.", hint=_PUSH_AGAIN
+        )
+    if answer.expired:
+        return refusal(answer)
+    if answer.failed:
+        return _error(f"AWS IoT failed at {operation} with {answer.code}", _PUSH_AGAIN)
+    if answer.late:
+        return _error(f"AWS IoT did not answer {operation} in time", _PUSH_AGAIN)
+    return _error(f"AWS IoT cannot be reached for {operation}", "Check the network, the region and the endpoint URL.")
+
+
+def not_attempted() -> NotAttemptedError:
+    return NotAttemptedError(f"{_FAILED}not attempted before the deadline, push again.")
+
+
+def illegal_name(name: str) -> RegistryError:
+    return _error(
+        f"{name[:140]!r} is no thing name",
+        "AWS IoT takes 1 to 128 of a-z A-Z 0-9 : _ -; choose another naming rule or prefix.",
+    )
+
+
+def no_policy(name: str, region: str) -> RegistryError:
+    return _error(
+        f"the device policy {name} does not exist in {region}",
+        "Deploy the ingest stack there, or set FIRSTLIGHT_POLICY_NAME to a policy that exists.",
+    )
+
+
+def no_endpoint(region: str) -> RegistryError:
+    return _error(f"AWS IoT named no device endpoint in {region}", "Set FIRSTLIGHT_DEVICE_ENDPOINT.")
+
+
+def unsettled(name: str) -> RegistryError:
+    return _error(f"the thing {name} is being changed by somebody else", _PUSH_AGAIN)
+
+
+def _error(problem: str, hint: str = "") -> RegistryError:
+    return RegistryError(f"{_FAILED}{problem}.", hint=hint)

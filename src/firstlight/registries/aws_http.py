@@ -1,0 +1,99 @@
+"""
+Signed requests over pooled connections: one call, one attempt, one answer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from firstlight.errors import SettingsError
+from firstlight.registries.aws_answer import Answer
+from firstlight.registries.aws_operations import Call
+from firstlight.registries.sigv4 import Credentials, Signer
+
+# Seconds an idle connection is kept; less than what servers and the balancers before them allow.
+_KEEP_ALIVE = 20.0
+_DNS_SECONDS = 60
+
+
+class AwsHttp:
+    """
+    A client of one service of one region.  It belongs to the event loop it is first used on.
+    """
+
+    def __init__(self, *, endpoint_url: str, region: str, service: str, clock: Callable[[], float] = time.time) -> None:
+        parts = urlsplit(endpoint_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise SettingsError(f"The endpoint URL {endpoint_url!r} is no http or https URL.")
+        standard = {"http": 80, "https": 443}[parts.scheme]
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._prefix = parts.path.rstrip("/")
+        # What aiohttp would send itself; given, because it is signed.
+        self._host = parts.hostname if parts.port in {None, standard} else f"{parts.hostname}:{parts.port}"
+        self._signer = Signer(region=region, service=service)
+        self._clock = clock
+        self._agent = f"firstlight/{version('firstlight')}"
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, call: Call, credentials: Credentials, *, until: float) -> Answer:
+        """
+        Sign and send *call*; return what is answered, errors included, or that nothing was *until* then.
+        """
+        path = self._prefix + call.path
+        headers = self._signer.sign(
+            call.method,
+            path,
+            call.query,
+            {**call.headers, "host": self._host},
+            call.body,
+            credentials=credentials,
+            at=self._clock(),
+        )
+        headers["user-agent"] = self._agent
+        target = f"{self._origin}{path}?{call.query}" if call.query else self._origin + path
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._exchange(call, target, headers)
+        except TimeoutError:
+            return Answer.timed_out(call.operation)
+        except aiohttp.ClientError as e:
+            return Answer.unreachable(call.operation, stale=_is_stale(e))
+
+    async def _exchange(self, call: Call, url: str, headers: Mapping[str, str]) -> Answer:
+        session = self._session or self._opened()
+        # encoded: yarl would decode what was encoded on purpose, and the signature would not match.
+        target = URL(url, encoded=True)
+        async with session.request(
+            call.method, target, data=call.body or None, headers=headers, allow_redirects=False
+        ) as response:
+            error_type = response.headers.get("x-amzn-errortype")
+            return Answer.of(call.operation, response.status, error_type, await response.read())
+
+    async def close(self) -> None:
+        """
+        Close the connections; the next request opens new ones.
+        """
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            # How many calls run at once is the caller's to bound.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ttl_dns_cache=_DNS_SECONDS),
+            # How long a call may take as well.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("accept", "accept-encoding", "content-type"),
+        )
+        return self._session
+
+
+def _is_stale(error: aiohttp.ClientError) -> bool:
+    connected = not isinstance(error, aiohttp.ClientConnectorError)
+    return connected and isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)

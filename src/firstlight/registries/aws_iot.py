@@ -1,0 +1,124 @@
+"""
+AWS IoT as a registry: many devices at once, before a deadline, however often they are pushed.
+
+Not over boto3, which costs a millisecond of CPU and a thread a call; docs/adr/0002 has the figures.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+
+from firstlight.errors import FirstlightError, SettingsError
+from firstlight.identity import DeviceIdentity
+from firstlight.provision import Registration
+from firstlight.registries import aws_errors
+from firstlight.registries.aws_account import Account
+from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
+from firstlight.registries.aws_credentials import CredentialCache, Keys, environment_credentials
+from firstlight.registries.aws_device import AwsDevice
+from firstlight.registries.aws_http import AwsHttp
+from firstlight.registries.pacing import Window
+from firstlight.registries.sigv4 import Credentials
+
+__all__ = ["AwsIotRegistry", "Credentials", "Keys", "Patience", "environment_credentials"]
+
+_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
+_POLICY_NAME = re.compile(r"(?!\.+$)[\w+=,.@-]{1,128}", re.ASCII)
+_MAX_IN_FLIGHT = 256
+
+
+class AwsIotRegistry:
+    """
+    Things, certificates and policies of one account and region.
+
+    Make one per process and keep it: connections, the pace AWS allows, the endpoint and the policy
+    are remembered from push to push.  It belongs to the event loop of its first `register`.
+    *credentials* is asked about once a minute, in a thread; it may raise FirstlightErrors.
+    *device_endpoint* saves asking AWS for the account's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        region: str,
+        policy_name: str,
+        credentials: Callable[[], Credentials],
+        endpoint_url: str | None = None,
+        device_endpoint: str = "",
+        max_in_flight: int = _MAX_IN_FLIGHT,
+        patience: Patience | None = None,
+    ) -> None:
+        """
+        Raises:
+            SettingsError: *policy_name* or *endpoint_url* can be no such thing.
+        """
+        if not _POLICY_NAME.fullmatch(policy_name):
+            raise SettingsError(f"{policy_name!r} is no name of an AWS IoT policy.")
+        self._http = AwsHttp(endpoint_url=endpoint_url or _endpoint_url(region), region=region, service="iot")
+        self._window = Window(max_in_flight)
+        self._calls = AwsCalls(self._http, CredentialCache(credentials), self._window, patience or Patience())
+        self._account = Account(self._calls, region=region, policy_name=policy_name, device_endpoint=device_endpoint)
+
+    async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
+        """
+        See `firstlight.provision.Registry`.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() >= deadline:
+            return [Registration(error=aws_errors.not_attempted())] * len(devices)
+        try:
+            await self._account.ask(Turn(deadline))
+        except FirstlightError as e:
+            return [Registration(error=e)] * len(devices)
+        running: list[asyncio.Task[Registration]] = []
+        async with asyncio.TaskGroup() as group:
+            last_start = self._last_start(deadline)
+            while len(running) < len(devices) and await self._entered(last_start):
+                running.append(group.create_task(self._register(devices[len(running)], loop.time(), deadline)))
+        left = len(devices) - len(running)
+        return [task.result() for task in running] + [Registration(error=aws_errors.not_attempted())] * left
+
+    async def close(self) -> None:
+        """
+        Close the connections.
+        """
+        await self._http.close()
+
+    def _last_start(self, deadline: float) -> float:
+        """
+        Return when to begin the last device: whoever begins should have the time to end.
+        """
+        left = max(0.0, deadline - asyncio.get_running_loop().time())
+        return deadline - min(2 * self._window.typical, left / 2)
+
+    async def _entered(self, last_start: float) -> bool:
+        if asyncio.get_running_loop().time() >= last_start:
+            return False
+        if self._window.entered_at_once():
+            return True
+        try:
+            async with asyncio.timeout_at(last_start):
+                await self._window.enter()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _register(self, identity: DeviceIdentity, entered: float, deadline: float) -> Registration:
+        loop = asyncio.get_running_loop()
+        turn = Turn(deadline)
+        endpoint, error = "", None
+        try:
+            if not _THING_NAME.fullmatch(identity.name):
+                raise aws_errors.illegal_name(identity.name)
+            endpoint = await AwsDevice(identity, self._account, self._calls, turn).register()
+        except FirstlightError as e:
+            error = e
+        finally:
+            now = loop.time()
+            self._window.leave(entered=entered, now=now, throttled=turn.throttled > 0)
+        return Registration(endpoint, error, turn.throttled, now - entered)
+
+
+def _endpoint_url(region: str) -> str:
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://iot.{region}.{suffix}"

@@ -1,0 +1,109 @@
+"""
+The operations of AWS IoT's control plane that registering a device takes, as requests.
+
+Shapes: botocore's service model `iot/2015-05-28`.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from firstlight.registries.sigv4 import encoded_path, encoded_query
+
+
+class Operation(StrEnum):
+    """
+    What firstlight calls, and so what its role must be allowed to do; no more.
+    """
+
+    DESCRIBE_ENDPOINT = "DescribeEndpoint"
+    GET_POLICY = "GetPolicy"
+    CREATE_THING = "CreateThing"
+    REGISTER_CERTIFICATE = "RegisterCertificateWithoutCA"
+    ATTACH_PRINCIPAL = "AttachThingPrincipal"
+    ATTACH_POLICY = "AttachPolicy"
+    # The rest is only called for what already exists.
+    DESCRIBE_CERTIFICATE = "DescribeCertificate"
+    DESCRIBE_THING = "DescribeThing"
+    LIST_PRINCIPALS = "ListThingPrincipals"
+    UPDATE_THING = "UpdateThing"
+
+    @property
+    def action(self) -> str:
+        """
+        The IAM action that allows it.
+        """
+        return f"iot:{self}"
+
+
+class Call(NamedTuple):
+    """
+    One request; path and query are percent-encoded, header names lower-case.
+    """
+
+    operation: Operation
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+
+_JSON = {"content-type": "application/json"}
+
+
+def describe_endpoint() -> Call:
+    # iot:Data, without ATS, is retired.
+    return Call(Operation.DESCRIBE_ENDPOINT, "GET", "/endpoint", encoded_query([("endpointType", "iot:Data-ATS")]))
+
+
+def get_policy(name: str) -> Call:
+    return Call(Operation.GET_POLICY, "GET", encoded_path("policies", name))
+
+
+def create_thing(name: str, attributes: Mapping[str, str]) -> Call:
+    body = {"attributePayload": {"attributes": attributes}}
+    return Call(Operation.CREATE_THING, "POST", encoded_path("things", name), headers=_JSON, body=_encode(body))
+
+
+def register_certificate(pem: str) -> Call:
+    body = {"certificatePem": pem, "status": "ACTIVE"}
+    return Call(
+        Operation.REGISTER_CERTIFICATE, "POST", "/certificate/register-no-ca", headers=_JSON, body=_encode(body)
+    )
+
+
+def attach_principal(thing: str, certificate_arn: str) -> Call:
+    headers = {"x-amzn-principal": certificate_arn}
+    return Call(Operation.ATTACH_PRINCIPAL, "PUT", encoded_path("things", thing, "principals"), headers=headers)
+
+
+def attach_policy(name: str, certificate_arn: str) -> Call:
+    path = encoded_path("target-policies", name)
+    return Call(Operation.ATTACH_POLICY, "PUT", path, headers=_JSON, body=_encode({"target": certificate_arn}))
+
+
+def describe_certificate(certificate_id: str) -> Call:
+    return Call(Operation.DESCRIBE_CERTIFICATE, "GET", encoded_path("certificates", certificate_id))
+
+
+def describe_thing(name: str) -> Call:
+    return Call(Operation.DESCRIBE_THING, "GET", encoded_path("things", name))
+
+
+def list_principals(thing: str, next_token: str = "") -> Call:
+    query = encoded_query([("nextToken", next_token)] if next_token else [])
+    return Call(Operation.LIST_PRINCIPALS, "GET", encoded_path("things", thing, "principals"), query)
+
+
+def merge_attributes(thing: str, attributes: Mapping[str, str], *, version: int) -> Call:
+    """
+    Add *attributes* to *thing* if it is still at *version*.
+    """
+    body = {"attributePayload": {"attributes": attributes, "merge": True}, "expectedVersion": version}
+    return Call(Operation.UPDATE_THING, "PATCH", encoded_path("things", thing), headers=_JSON, body=_encode(body))
+
+
+def _encode(body: Mapping[str, object]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
