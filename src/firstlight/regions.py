@@ -14,6 +14,40 @@ from firstlight.identity import Naming
 
 _AWS_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)(-gov|-iso[a-z]?)?-[a-z]+-\d")
 _ACCOUNT = re.compile(r"\d{12}")
+_STAGE = re.compile(r"\w{1,128}", re.ASCII)
+_TOPIC_ARN = re.compile(r"arn:aws[a-z-]*:sns:([a-z0-9-]+):\d{12}:[\w-]{1,256}", re.ASCII)
+_TEMPLATE_NAME = re.compile(r"[\w-]{1,36}", re.ASCII)
+_THING_PREFIX = re.compile(r"[\w:-]{0,127}", re.ASCII)
+# of types and groups, too
+_THING_NAME = re.compile(r"[\w:-]{1,128}", re.ASCII)
+_MAX_GROUPS = 10
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
+# What CloudWatch Logs takes, in days; 0 is for ever.
+_RETENTION = (
+    0,
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +146,45 @@ def _region(name: str, table: Mapping[str, Any], path: Path) -> AwsRegion:
 def _problems(region: AwsRegion) -> Iterator[str]:
     if region.account and not _ACCOUNT.fullmatch(region.account):
         yield f"account {region.account!r} is not 12 digits."
+    if not region.ingest and not region.jitp:
+        yield "neither ingest nor jitp is on: there is nothing to deploy."
+    yield from _ingest_problems(region)
+    yield from _jitp_problems(region)
+    if region.log_retention_days not in _RETENTION:
+        yield f"log_retention_days is {region.log_retention_days}; CloudWatch takes {', '.join(map(str, _RETENTION))}."
+    arn = _TOPIC_ARN.fullmatch(region.alarm_topic_arn)
+    if region.alarm_topic_arn and (arn is None or arn[1] != region.name):
+        yield f"alarm_topic_arn {region.alarm_topic_arn!r} is not the ARN of an SNS topic in {region.name}."
+    for file in (*region.ca_certificates, *region.trusted_issuers, *filter(None, [region.token_key_file])):
+        if not file.is_file():
+            yield f"the file {file} does not exist."
+
+
+def _ingest_problems(region: AwsRegion) -> Iterator[str]:
     if region.ingest and bool(region.token_key_url) == (region.token_key_file is not None):
         yield "the ingest stack needs exactly one of token_key_url and token_key_file."
     if region.token_key_url and not region.token_key_url.startswith("https://"):
         yield f"token_key_url {region.token_key_url!r} is not an https URL."
     if region.throttle_rate <= 0 or region.throttle_burst <= 0:
         yield "throttle_rate and throttle_burst must be positive."
-    if not region.ingest and not region.jitp:
-        yield "neither ingest nor jitp is on: there is nothing to deploy."
-    for file in (*region.ca_certificates, *region.trusted_issuers, *filter(None, [region.token_key_file])):
-        if not file.is_file():
-            yield f"the file {file} does not exist."
+    if not _STAGE.fullmatch(region.stage):
+        yield f"stage {region.stage!r} is not 1 to 128 letters, digits and underscores."
+    if not _THING_PREFIX.fullmatch(region.thing_prefix):
+        yield f"thing_prefix {region.thing_prefix!r} holds more than letters, digits, colons, underscores and hyphens."
+    if region.device_endpoint and not _HOST.fullmatch(region.device_endpoint):
+        yield f"device_endpoint {region.device_endpoint!r} is not a host name."
+
+
+def _jitp_problems(region: AwsRegion) -> Iterator[str]:
+    if not _TEMPLATE_NAME.fullmatch(region.template_name):
+        yield f"template_name {region.template_name!r} is not 1 to 36 letters, digits, underscores and hyphens."
+    for name in filter(None, (region.thing_type, region.billing_group, *region.thing_groups)):
+        if not _THING_NAME.fullmatch(name):
+            yield f"{name!r} is no name of a thing type or group: letters, digits, colons, underscores and hyphens."
+    if "" in region.thing_groups or len(set(region.thing_groups)) < len(region.thing_groups):
+        yield "thing_groups has an empty or repeated name."
+    if len(region.thing_groups) > _MAX_GROUPS:
+        yield f"thing_groups has {len(region.thing_groups)} names; a thing is in {_MAX_GROUPS} groups at most."
 
 
 def _only(table: Mapping[str, Any], known: set[str], path: Path, where: str) -> None:

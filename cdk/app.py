@@ -1,0 +1,58 @@
+"""
+The CDK app: `python -m cdk.app` in the checkout, which is what cdk.json says.
+
+Reads the environment, so that nothing else here has to.  No AWS call, no credentials, no network.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import MutableMapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cdk import node
+from firstlight import regions
+from firstlight.deploy import bundle
+from firstlight.deploy.bundle import Platform
+from firstlight.errors import FirstlightError
+
+
+def main(environ: MutableMapping[str, str]) -> int:
+    """
+    Synthesize what *environ* asks for and return the exit code.
+
+    `FIRSTLIGHT_REGIONS_FILE` or the context `regions_file` names the regions file, else ./regions.toml;
+    `CDK_OUTDIR`, which the CDK CLI sets, the folder to write to, else ./cdk.out.
+    """
+    try:
+        _synthesize(environ)
+    except FirstlightError as e:
+        sys.stderr.write(f"{e}\n")
+        return 2
+    return 0
+
+
+def _synthesize(environ: MutableMapping[str, str]) -> None:
+    node.use(environ)
+    from cdk import assembly  # noqa: PLC0415 -- starts Node.js, which had to be chosen first
+
+    app = assembly.app(Path(environ.get("CDK_OUTDIR") or "cdk.out").resolve())
+    file = environ.get("FIRSTLIGHT_REGIONS_FILE") or app.node.try_get_context("regions_file") or "regions.toml"
+    assembly.add_stacks(app, regions.load(Path(file)), bundle=_bundle, now=datetime.now(UTC))
+    app.synth()
+
+
+def _bundle(trusted_issuers: Sequence[Path]) -> Path:
+    """
+    Lay the code out afresh: what is deployed is what is in the checkout.  Regions that trust the same share it.
+    """
+    name = Platform.LAMBDA.value
+    if trusted_issuers:
+        content = b"".join(path.read_bytes() for path in trusted_issuers)
+        name += f"-{hashlib.sha256(content).hexdigest()[:12]}"
+    return bundle.assemble(Platform.LAMBDA, out=bundle.CHECKOUT / "build" / name, trusted_issuers=trusted_issuers)
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

@@ -1,0 +1,60 @@
+"""
+The stack a Cloud ID service pushes to, one per region.
+"""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from cdk import ingest_settings
+from cdk.device_policy import DevicePolicy
+from cdk.ingest_api import IngestApi
+from cdk.ingest_function import IngestFunction
+from cdk.ingest_monitoring import IngestMonitoring
+from firstlight.outputs import IngestOutput
+from firstlight.regions import AwsRegion
+
+
+class IngestStack(Stack):
+    """
+    API, function, device policy and alarms; its outputs are the fields of the Cloud ID console's form.
+
+    It shares nothing with the JITP stack, so either comes and goes alone.  That is why each has a device
+    policy of its own name: a policy with two owners would change, or stay behind, under the other's devices.
+
+    Raises:
+        RegionsError: the region's token key file holds no public key.
+    """
+
+    def __init__(
+        self, scope: Construct, id_: str, *, region: AwsRegion, code: lambda_.Code, **stack_arguments: Any
+    ) -> None:
+        super().__init__(scope, id_, description="firstlight: certificates pushed become devices", **stack_arguments)
+        settings = ingest_settings.of(region, account=self.account)
+        policy = DevicePolicy(self, "DevicePolicy", name=settings.policy_name)
+        function = IngestFunction(
+            self, "Function", code=code, settings=settings, log_retention_days=region.log_retention_days
+        ).function
+        # What a push attaches has to be there before the first one comes.
+        function.node.add_dependency(policy)
+        api = IngestApi(
+            self,
+            "Api",
+            function=function,
+            stage=region.stage,
+            throttle_rate=region.throttle_rate,
+            throttle_burst=region.throttle_burst,
+            log_retention_days=region.log_retention_days,
+            account_role=region.api_gateway_account_role,
+        )
+        IngestMonitoring(self, "Monitoring", function=function, stage=api.stage, alarm_topic_arn=region.alarm_topic_arn)
+        values = {
+            IngestOutput.ACCOUNT_ID: self.account,
+            IngestOutput.GATEWAY_ID: api.api.rest_api_id,
+            IngestOutput.REGION: self.region,
+            IngestOutput.STAGE: region.stage,
+        }
+        for output, value in values.items():
+            CfnOutput(self, output, value=value)
