@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
@@ -196,6 +196,17 @@ def test_a_key_signs_with_a_hash_of_its_strength(factory: Factory) -> None:
         assert name == algorithm.name
     with pytest.raises(UsageError, match="One of: ec-p256, ec-p384, rsa-2048, rsa-4096"):
         pki.new_key("ed25519")
+
+
+def test_the_public_half_verifies_what_the_key_signs() -> None:
+    """
+    The same PEM, asked of the private key or of the public one.
+    """
+    key = pki.new_key()
+    pem = pki.public_pem(key)
+
+    assert pem == pki.public_pem(key.public_key())
+    assert key.public_key() == load_pem_public_key(pem)
 
 
 def test_a_key_on_disk_is_its_owners_alone(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from firstlight.pki.issue import (
     server_certificate,
     verification_certificate,
 )
-from firstlight.pki.keys import KeyKind, PrivateKey, PublicKey, new_key
+from firstlight.pki.keys import KeyKind, PrivateKey, PublicKey, new_key, public_pem
 
 __all__ = [
     "KeyKind",
@@ -31,6 +31,7 @@ __all__ = [
     "load_pair",
     "new_key",
     "private_folder",
+    "public_pem",
     "random_factory_serial",
     "require_absent",
     "server_certificate",

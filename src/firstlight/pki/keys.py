@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from firstlight.errors import UsageError
 
@@ -45,6 +46,14 @@ def new_key(kind: str = KeyKind.EC_P256) -> PrivateKey:
             return rsa.generate_private_key(_EXPONENT, 4096)
         case _:
             raise UsageError(f"No key kind {kind!r}.", hint=f"One of: {', '.join(KeyKind)}.")
+
+
+def public_pem(key: PrivateKey | PublicKey) -> bytes:
+    """
+    Return the public half of *key* as PEM, what verifies a token or a signature made with it.
+    """
+    public = key if isinstance(key, PublicKey) else key.public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def signature_hash(key: PrivateKey) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512:
