@@ -107,6 +107,32 @@ def test_a_folder_is_uploaded_as_the_same_zip_every_time(folder: Path) -> None:
     assert ["handler.py"] == zipfile.ZipFile(BytesIO(content)).namelist()
 
 
+def test_another_region_of_the_same_file_is_not_our_bucket(folder: Path) -> None:
+    """
+    The CDK names every region a file goes to in one place; we deploy one region.
+    """
+    document = json.loads((folder / "one.assets.json").read_text())
+    document["files"]["c"]["destinations"]["far"] = {"bucketName": "far", "objectKey": "k", "region": "us-east-1"}
+    (folder / "one.assets.json").write_text(json.dumps(document))
+
+    _, one = assembly.read(folder, account=ACCOUNT, region=REGION)
+
+    assert ["code.zip"] == [a.key for a in one.assets]
+
+
+def test_what_two_stacks_expect_is_uploaded_once(folder: Path) -> None:
+    """
+    A file that both name is the same file.
+    """
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["artifacts"]["two"]["dependencies"] = ["one.assets"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    two, one = assembly.read(folder, account=ACCOUNT, region=REGION)
+
+    assert two.assets == one.assets
+
+
 def test_only_what_a_function_runs_is_replaced(folder: Path, tmp_path: Path) -> None:
     """
     The laptop's build of the Lambda goes under the key the template names.

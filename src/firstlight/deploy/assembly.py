@@ -6,6 +6,7 @@ the files each one expects in the bootstrap bucket.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -24,7 +25,7 @@ class Asset:
     bucket: str
     key: str
     zipped: bool
-    # Whether a Lambda function of the stack runs it.
+    # Whether a Lambda function of the assembly runs it.
     runs: bool
 
 
@@ -58,7 +59,9 @@ def read(folder: Path, *, account: str, region: str) -> tuple[Stack, ...]:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as e:
         raise DeploymentError(f"The stacks of the assembly in {folder} depend on each other in a circle.") from e
-    return tuple(_stack(folder, manifest, name, {"AccountId": account, "Region": region}) for name in order)
+    reader = _Reader(folder, manifest, {"AccountId": account, "Region": region})
+    runs = {key for name in order for key in _code_keys(reader.template(name))}
+    return tuple(reader.stack(name, runs) for name in order)
 
 
 def _is_for(artifact: dict[str, Any], account: str, region: str) -> bool:
@@ -68,50 +71,51 @@ def _is_for(artifact: dict[str, Any], account: str, region: str) -> bool:
     return bound_account in {account, "unknown-account"} and bound_region in {region, "unknown-region"}
 
 
-def _stack(folder: Path, manifest: dict[str, Any], name: str, where: dict[str, str]) -> Stack:
-    properties = manifest[name]["properties"]
-    template = (folder / properties["templateFile"]).read_text("utf-8")
-    assets = tuple(
-        asset
-        for dependency in manifest[name].get("dependencies", ())
-        if manifest[dependency]["type"] == "cdk:asset-manifest"
-        for asset in _assets(folder, manifest[dependency]["properties"]["file"], _code_keys(template), where)
-    )
-    return Stack(
-        name=properties.get("stackName", name),
-        template=template,
-        template_url=_resolved(properties.get("stackTemplateAssetObjectUrl", ""), where),
-        assets=assets,
-    )
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    folder: Path
+    manifest: dict[str, Any]
+    where: dict[str, str]
 
+    def template(self, name: str) -> str:
+        return (self.folder / self.manifest[name]["properties"]["templateFile"]).read_text("utf-8")
 
-def _assets(folder: Path, file: str, code_keys: set[str], where: dict[str, str]) -> list[Asset]:
-    document = _json(folder / file)
-    if document.get("dockerImages"):
-        raise DeploymentError(f"{folder / file} has container images.", hint="Deploy it with the CDK CLI.")
-    return [
-        Asset(
-            source=folder / entry["source"]["path"],
-            bucket=_resolved(destination["bucketName"], where),
-            key=destination["objectKey"],
-            zipped=entry["source"]["packaging"] == "zip",
-            runs=destination["objectKey"] in code_keys,
+    def stack(self, name: str, runs: set[str]) -> Stack:
+        properties = self.manifest[name]["properties"]
+        named = [self.manifest[dependency] for dependency in self.manifest[name].get("dependencies", ())]
+        files = [a["properties"]["file"] for a in named if a["type"] == "cdk:asset-manifest"]
+        return Stack(
+            name=properties.get("stackName", name),
+            template=self.template(name),
+            template_url=self._resolved(properties.get("stackTemplateAssetObjectUrl", "")),
+            assets=tuple(asset for file in files for asset in self._assets(file, runs)),
         )
-        for entry in document.get("files", {}).values()
-        for destination in entry["destinations"].values()
-    ]
+
+    def _assets(self, file: str, runs: set[str]) -> Iterator[Asset]:
+        document = _json(self.folder / file)
+        if document.get("dockerImages"):
+            raise DeploymentError(f"{self.folder / file} has container images.", hint="Deploy it with the CDK CLI.")
+        for entry in document.get("files", {}).values():
+            for destination in entry["destinations"].values():
+                if destination.get("region", self.where["Region"]) == self.where["Region"]:
+                    yield Asset(
+                        source=self.folder / entry["source"]["path"],
+                        bucket=self._resolved(destination["bucketName"]),
+                        key=destination["objectKey"],
+                        zipped=entry["source"]["packaging"] == "zip",
+                        runs=destination["objectKey"] in runs,
+                    )
+
+    def _resolved(self, text: str) -> str:
+        for name, value in self.where.items():
+            text = text.replace(f"${{AWS::{name}}}", value)
+        return text
 
 
 def _code_keys(template: str) -> set[str]:
     resources = json.loads(template).get("Resources", {}).values()
     functions = [r["Properties"] for r in resources if r["Type"] == "AWS::Lambda::Function"]
     return {key for f in functions if isinstance(key := f["Code"].get("S3Key"), str)}
-
-
-def _resolved(text: str, where: dict[str, str]) -> str:
-    for name, value in where.items():
-        text = text.replace(f"${{AWS::{name}}}", value)
-    return text
 
 
 def _json(file: Path) -> dict[str, Any]:

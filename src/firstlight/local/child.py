@@ -88,7 +88,7 @@ def listening_socket(port: int, option: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-        listener.listen(128)
+        listener.listen(1024)
     except OSError as e:
         listener.close()
         raise UsageError(

@@ -128,9 +128,9 @@ class Laptop:
         )
         s3, cloudformation = aws.client("s3"), aws.client("cloudformation")
         bootstrap(synthesized, region=aws.region, s3=s3, ssm=aws.client("ssm"))
+        assets.publish((asset for stack in synthesized for asset in stack.assets), s3, code=code)
         outputs = {}
         for stack in synthesized:
             self._report(f"Deploying {stack.name}")
-            assets.publish(stack.assets, s3, code=code)
             outputs[stack.name] = stacks.deploy(stack, cloudformation, deadline=time.monotonic() + _DEPLOYING)
         return outputs
