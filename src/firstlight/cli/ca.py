@@ -158,11 +158,13 @@ def list_(region: str, as_json: bool) -> None:
     found = [_facts(ca) for ca in ca_registration.list_registered(boto.client("iot", region=region))]
     if as_json:
         output.print_json(found)
-    elif found:
-        columns = ("subject", "status", "mode", "auto_registration", "provisioning", "not_after", "id")
-        output.print_table([c.replace("_", " ") for c in columns], ([ca[c] for c in columns] for ca in found))
-    else:
+        return
+    if not found:
         click.echo(f"firstlight: no CA certificate is registered in {region}.", err=True)
+    for number, facts in enumerate(found):
+        if number:
+            click.echo()
+        print_facts(facts, as_json=False)
 
 
 def _provisioning(name: str | None, file: Path | None, role_arn: str) -> Provisioning:
