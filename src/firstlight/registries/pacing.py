@@ -6,7 +6,14 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
+# At first: more than the smallest quota lets through at once, few enough that even two a second end
+# before a deadline.
 _START = 32
+# Until first throttled the window grows by this for each undisturbed device, so fourfold a round:
+# whatever was let through once tells of a quota at least that large, which four times as many will
+# not have to wait for long.
+_GROWTH = 3.0
+# Of the last device in the moving average of how long one takes.
 _WEIGHT = 0.2
 
 
@@ -71,7 +78,7 @@ class Window:
         self._in_flight -= 1
         self.typical += _WEIGHT * (now - entered - self.typical)
         if entered <= self._short_at and not throttled:
-            step = 1.0 if self._size < self._threshold else 1 / self._size
+            step = _GROWTH if self._size < self._threshold else 1 / self._size
             self._size = min(self._limit, self._size + step)
         self._wake()
 

@@ -1,0 +1,171 @@
+"""
+What is measured, and what it must come to.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.stub_limits import HANG, LATE, LOST
+
+_DEVICE_CALLS = ("CreateThing", "RegisterCertificateWithoutCA", "AttachThingPrincipal", "AttachPolicy")
+# Gives up: API Gateway, seconds.
+GATEWAY = 29.0
+# A certificate: one each of four, and what is asked once per process.
+MAX_CALLS = 4.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """
+    One scenario, run once.
+    """
+
+    certificates: int
+    seconds: float
+    slowest: float
+    rounds: int
+    first_errors: int
+    unanswered: int
+    false_success: int
+    cpu_ms: float
+    megabytes: float
+    calls: int
+    throttled: int
+    audit: Mapping[str, int]
+    messages: Mapping[str, int]
+
+    @property
+    def rate(self) -> float:
+        return self.certificates / self.seconds
+
+    @property
+    def calls_each(self) -> float:
+        return self.calls / self.certificates
+
+
+Check = tuple[str, Callable[[Result], bool]]
+
+
+def _is_whole(result: Result) -> bool:
+    audit = result.audit
+    each_once = audit["complete"] == audit["certificates"] == audit["things"] == result.certificates
+    return each_once and not audit["things_with_several"] and not audit["certificates_on_several"]
+
+
+ALL_COMPLETE: Check = ("every device complete, none twice", _is_whole)
+IN_TIME: Check = ("every entry answered within 29 s", lambda r: not r.unanswered and r.slowest < GATEWAY)
+HONEST: Check = ("no SUCCESS that is not complete", lambda r: r.false_success == 0)
+FRUGAL: Check = (f"at most {MAX_CALLS} calls a certificate", lambda r: r.calls_each <= MAX_CALLS)
+
+
+def at_least(rate: float) -> Check:
+    return f"at least {rate:,.0f} certificates/s", lambda r: r.rate >= rate
+
+
+def at_most_cpu(milliseconds: float) -> Check:
+    return f"at most {milliseconds} ms of CPU each", lambda r: r.cpu_ms <= milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """
+    *clients* at once, each with *pushes* of *size*, what failed pushed again up to *rounds* pushes in all.
+
+    `warm`: that many other certificates are pushed before, so that what a process does once is done.
+    """
+
+    name: str
+    weather: Mapping[str, Any]
+    size: int
+    clients: int = 1
+    pushes: int = 1
+    rounds: int = 1
+    warm: int = 0
+    checks: tuple[Check, ...] = field(default=(HONEST, IN_TIME, ALL_COMPLETE))
+
+    @property
+    def certificates(self) -> int:
+        return self.size * self.clients * self.pushes
+
+
+def _each(faults: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    return {operation: dict(faults) for operation in _DEVICE_CALLS}
+
+
+_SOUND = (HONEST, IN_TIME, ALL_COMPLETE)
+
+SCENARIOS = (
+    Scenario(
+        name="one push of 500, 20 ms a call",
+        weather={"latency_ms": 20},
+        size=500,
+        warm=10,
+        checks=(*_SOUND, FRUGAL, at_least(1000)),
+    ),
+    Scenario(
+        name="pushes of 100, no latency",
+        weather={},
+        size=100,
+        pushes=40,
+        warm=10,
+        checks=(*_SOUND, FRUGAL, at_least(1500), at_most_cpu(0.6)),
+    ),
+    Scenario(
+        name="pushes of 100, no latency, 4 clients",
+        weather={},
+        size=100,
+        clients=4,
+        pushes=10,
+        warm=10,
+        checks=(*_SOUND, FRUGAL),
+    ),
+    Scenario(
+        name="AWS's default quotas, 1 x 100",
+        weather={"profile": "aws-default", "latency_ms": 20},
+        size=100,
+    ),
+    Scenario(
+        name="AWS's default quotas, 16 x 100",
+        weather={"profile": "aws-default", "latency_ms": 20},
+        size=100,
+        clients=16,
+        rounds=20,
+    ),
+    Scenario(
+        name="GetPolicy 0.5 a second, 16 x 10",
+        weather={"latency_ms": 20, "tps": {"GetPolicy": 0.5}},
+        size=10,
+        clients=8,
+        pushes=2,
+        rounds=5,
+    ),
+    Scenario(
+        name="AttachPolicy 2 a second, 8 x 50",
+        weather={"latency_ms": 20, "tps": {"AttachPolicy": 2}},
+        size=50,
+        clients=8,
+        rounds=20,
+    ),
+    Scenario(
+        name="5 % of each call fails with 500",
+        weather={"latency_ms": 20, "faults": _each({"InternalFailureException": 0.05})},
+        size=100,
+        clients=4,
+        rounds=4,
+    ),
+    Scenario(
+        name="5 % of each call times out, done or not",
+        weather={"latency_ms": 20, "faults": _each({HANG: 0.025, LATE: 0.025})},
+        size=100,
+        clients=4,
+        rounds=4,
+    ),
+    Scenario(
+        name="5 % of each answer lost with its connection",
+        weather={"latency_ms": 20, "faults": _each({LOST: 0.05})},
+        size=100,
+        clients=4,
+        rounds=4,
+    ),
+)
