@@ -14,11 +14,9 @@ from cdk.jitp_monitoring import JitpMonitoring
 from cdk.jitp_template import JitpTemplate
 from cdk.registered_ca import RegisteredCa
 from firstlight.certificates import Certificate
+from firstlight.jitp.template import POLICY_NAME
 from firstlight.outputs import JitpOutput
 from firstlight.regions import AwsRegion
-
-# Not the ingest stack's: see there.
-POLICY_NAME = "FirstlightJitpDevice"
 
 
 class JitpStack(Stack):

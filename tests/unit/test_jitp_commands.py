@@ -37,7 +37,7 @@ def _unusable(folder: Path) -> dict[str, Path]:
     key = pki.new_key()
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     pki.write_key(folder / "device.key", key)
-    (folder / "device.csr").write_bytes(request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))  # type: ignore[arg-type]
+    (folder / "device.csr").write_bytes(request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     (folder / "garbage").write_bytes(b"\x30\x82\xff\x00nonsense")
     (folder / "empty").touch()
     names = ("device.key", "device.csr", "garbage", "empty", "missing")
@@ -70,7 +70,7 @@ def test_the_ca_is_a_folder_a_prefix_or_its_certificate(firstlight: Firstlight, 
     """
     for number, place in enumerate((pki_folder, pki_folder / "ca", pki_folder / "ca.pem")):
         assert 0 == firstlight("device", "issue", f"dev-{number}", "--ca", place, "--out", pki_folder).code
-    for place in (pki_folder / "acme", pki_folder.parent, "/nonexistent/ca.pem"):
+    for place in (pki_folder / "acme", pki_folder.parent, Path("/nonexistent/ca.pem")):
         done = firstlight("device", "issue", "dev-9", "--ca", place, "--out", pki_folder)
         assert (2, "") == (done.code, done.out)
         assert "There is no" in done.said
@@ -279,7 +279,7 @@ def test_lint_says_what_would_become_of_a_device(firstlight: Firstlight, pki_fol
     mixed = firstlight(*lint, *both)
 
     assert (0, 1, 1) == (good.code, mixed.code, foreign.code)
-    assert "would become the thing dev-1 with FirstlightDevice" in good.out
+    assert "would become the thing dev-1 with FirstlightJitpDevice" in good.out
     assert ["dev-1", None] == [c["thing_name"] for c in mixed.json["certificates"]]
     assert "factories of security chips" in mixed.json["certificates"][1]["findings"][0]["sentence"]
     assert "not signed by this CA" in foreign.json["certificates"][0]["findings"][0]["sentence"]

@@ -52,7 +52,7 @@ def _said(findings: list[Finding], severity: Severity = Severity.ERROR) -> str:
     return "\n".join(f"{f.where}: {f.sentence} {f.remedy}" for f in findings if f.severity is severity)
 
 
-def _issued(factory: Factory, *attributes: x509.NameAttribute, extensions: tuple[Any, ...] = ()) -> Certificate:
+def _issued(factory: Factory, *attributes: x509.NameAttribute[str], extensions: tuple[Any, ...] = ()) -> Certificate:
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name(attributes))
@@ -64,10 +64,10 @@ def _issued(factory: Factory, *attributes: x509.NameAttribute, extensions: tuple
     )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
-    return certificates.load(builder.sign(factory.key, hashes.SHA256()).public_bytes(Encoding.DER))  # type: ignore[arg-type]
+    return certificates.load(builder.sign(factory.key, hashes.SHA256()).public_bytes(Encoding.DER))
 
 
-def _long_name(text: str) -> x509.NameAttribute:
+def _long_name(text: str) -> x509.NameAttribute[str]:
     # X.520 allows 64 characters; certificates beyond that exist, and the library warns of making one
     return x509.NameAttribute(NameOID.COMMON_NAME, text, _validate=False)
 
@@ -242,7 +242,7 @@ def test_a_certificate_no_device_can_use(factory: Factory) -> None:
     builder = x509.CertificateBuilder(
         factory.ca.x509.subject, factory.ca.x509.subject, factory.key.public_key(), 5, NOW, NOW + timedelta(days=1)
     )
-    weak = builder.sign(factory.key, hashes.SHA224())  # type: ignore[arg-type]
+    weak = builder.sign(factory.key, hashes.SHA224())
     said = _said(check_device(_BODY, certificates.load(weak.public_bytes(Encoding.DER)), now=NOW))
     assert "SHA224, which AWS IoT does not take" in said
 
@@ -283,7 +283,7 @@ def test_a_template_is_found_in_what_carries_it() -> None:
             parse(text)
 
 
-_VALUES = st.sampled_from(
+_VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         *("", "x", "a b", 1, None, [], ["x"], {}, "ACTIVE", "MERGE", "FAIL", "{}"),
         *({"Ref": "x"}, {"Ref": template.CERTIFICATE_ID, "x": 1}, {"Ref": template.COMMON_NAME}, _ID, {"Ref": []}),

@@ -18,10 +18,8 @@ from firstlight.cli.facts import printable
 from firstlight.errors import UsageError
 from firstlight.jitp import meaning, names, template
 from firstlight.jitp.lint import Finding, Severity, check_device, check_template, has_errors, parse
-from firstlight.settings import Settings
 
 _FILE = click.Path(path_type=Path)
-_POLICY = Settings().policy_name
 # as the shell has them: CommonName for AWS::IoT::Certificate::CommonName
 _FIELDS = [name.removeprefix(template.PREFIX) for name in template.PARAMETERS]
 
@@ -44,7 +42,9 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--policy-name", default=_POLICY, show_default=True, help="IoT policy of every device; it must exist.")
+@click.option(
+    "--policy-name", default=template.POLICY_NAME, show_default=True, help="IoT policy of every device; it must exist."
+)
 @click.option(
     "--thing-name", "field", type=click.Choice(_FIELDS), default="CommonName", show_default=True, help="Names things."
 )
@@ -121,7 +121,7 @@ def lint(*, files: tuple[Path, ...], ca_file: Path | None, source: str, region: 
 
 def _template(source: str, region: str) -> tuple[Mapping[str, Any], list[Finding]]:
     if not source:
-        return template.build(policy_name=_POLICY), []
+        return template.build(policy_name=template.POLICY_NAME), []
     path = Path(source)
     if path.exists():
         return parse(read(path).decode("utf-8", "replace")), []

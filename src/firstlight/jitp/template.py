@@ -27,6 +27,8 @@ MAX_BODY = 10_240
 MAX_GROUPS = 10
 MAX_ATTRIBUTES = 50
 MAX_ATTRIBUTES_WITHOUT_TYPE = 3
+# The device policy of the JITP stack; not the ingest stack's, since a region may have one stack without the other.
+POLICY_NAME = "FirstlightJitpDevice"
 # In an attribute a parameter that a certificate may lack; AWS provisions nothing when a parameter has no value.
 ABSENT = "unknown"
 DEFAULT_ATTRIBUTES: Mapping[str, str] = {"certificateId": CERTIFICATE_ID, "serialNumber": SERIAL_NUMBER}
