@@ -231,6 +231,9 @@ def test_options_that_do_not_go_together(firstlight: Firstlight, pki_folder: Pat
         ("Missing option '--region'", register),
         ("Mode default needs the key", (*register, *region, "--mode", "default", "--template", "")),
         ("Mode sni-only takes no key", (*register, *region, "--key", pki_folder / "ca.key", "--template", "")),
+        ("No such file", (*register, *region, "--mode", "default", "--key", tmp_path / "none")),
+        ("Is a directory", (*register, *region, "--mode", "default", "--key", tmp_path)),
+        ("holds no private key", (*register, *region, "--mode", "default", "--key", pki_folder / "ca.pem")),
         ("--template-file needs --role-arn", (*register, *region, *inline)),
         ("exclude each other", (*register, *region, *inline, "--template", "T")),
         ("a named template has its own role", (*register, *region, "--role-arn", "arn:aws:iam::1:role/x")),
@@ -292,7 +295,8 @@ def test_lint_reads_a_template_from_a_file(firstlight: Firstlight, pki_folder: P
     """
     firstlight("device", "issue", "dev-1", "--ca", pki_folder, "--out", tmp_path)
     body = template.build(policy_name="P", thing_name_parameter=template.CERTIFICATE_ID)
-    (tmp_path / "t.json").write_text(template.for_registration_config(body, "arn:aws:iam::123456789012:role/x"))
+    config = template.for_registration_config(body, "arn:aws:iam::123456789012:role/x")
+    (tmp_path / "t.json").write_text(config, "utf-8-sig")  # with the mark that some editors leave
     body["Resources"]["policy"]["Properties"] = {}
     (tmp_path / "bad.json").write_text(json.dumps(body))
     lint = ("template", "lint", "--cert", tmp_path / "dev-1.pem", "--json", "--template")

@@ -124,8 +124,8 @@ def register(
     provisioning = _provisioning(template_name, template_file, role_arn)
     key = None
     if key_path is not None:
-        warn_of_exposure(key_path)
         key = pki.load_key(key_path, password=read_password(password_file))
+        warn_of_exposure(key_path)
     iot = boto.client("iot", region=region)
     done = ca_registration.register(iot, certificate, mode=Mode(mode), key=key, provisioning=provisioning, now=now)
     if not done.new:
@@ -176,7 +176,7 @@ def _provisioning(name: str | None, file: Path | None, role_arn: str) -> Provisi
         raise UsageError("--template and --template-file exclude each other.")
     if not role_arn:
         raise UsageError("--template-file needs --role-arn, the role the template runs under.")
-    body = parse(read(file).decode("utf-8", "replace"))
+    body = parse(read(file).decode("utf-8-sig", "replace"))
     for finding in check_template(body):
         if finding.severity is Severity.ERROR:
             raise UsageError(f"{file}: {finding.where}: {finding.sentence}", hint=finding.remedy)

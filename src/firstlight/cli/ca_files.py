@@ -25,8 +25,9 @@ def load_ca(place: Path, password_file: Path | None) -> tuple[Certificate, pki.P
     for file in (certificate, key):
         if not file.is_file():
             raise UsageError(f"There is no {file}.", hint=FOLDER_HINT)
+    pair = pki.load_pair(certificate, key, password=read_password(password_file))
     warn_of_exposure(key)
-    return pki.load_pair(certificate, key, password=read_password(password_file))
+    return pair
 
 
 def read(path: Path) -> bytes:

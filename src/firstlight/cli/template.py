@@ -124,7 +124,7 @@ def _template(source: str, region: str) -> tuple[Mapping[str, Any], list[Finding
         return template.build(policy_name=template.POLICY_NAME), []
     path = Path(source)
     if path.exists():
-        return parse(read(path).decode("utf-8", "replace")), []
+        return parse(read(path).decode("utf-8-sig", "replace")), []
     if not names.is_template_name(source):
         raise UsageError(f"{source!r} is neither a file nor the name of a template.")
     if not region:
