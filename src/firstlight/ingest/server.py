@@ -3,6 +3,7 @@ A listening socket, its connections, and their orderly end.
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ _HANDSHAKE_SECONDS = 10.0
 # Seconds a refused body is read and thrown away, so that its sender gets to read the answer.
 _LINGERING = 5.0
 # Seconds to write the last answers.
-_FAREWELL = 2.0
+_FAREWELL = 1.0
 # A request line is short here; a header may carry a token of 8 KiB.
 _MAX_LINE, _MAX_FIELD, _MAX_HEADERS = 4096, 12_288, 64
 _TOO_MANY_HEAD = (
@@ -49,8 +50,9 @@ async def listening(handler: Handler, *, host: str, port: int, tls: ssl.SSLConte
         listener = await asyncio.get_running_loop().create_server(
             accept, host, port, ssl=tls, backlog=_BACKLOG, ssl_handshake_timeout=_HANDSHAKE_SECONDS if tls else None
         )
-    except (OSError, OverflowError) as e:
-        reason = getattr(e, "strerror", "") or "it is no address of this machine"
+    except OSError as e:
+        # asyncio words what the system says anew; a name that is not found has a number of its own kind
+        reason = os.strerror(e.errno) if e.errno and e.errno > 0 else e.strerror
         raise UsageError(f"Cannot listen on {host} port {port}: {reason}.") from e
     bound = listener.sockets[0].getsockname()
     try:

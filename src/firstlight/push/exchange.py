@@ -3,6 +3,7 @@ One request of a push over HTTP, and in one sentence what went wrong with it.
 """
 
 import json
+import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,13 +124,18 @@ def _unreachable(error: aiohttp.ClientError) -> str:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return "The server did not prove over TLS who it is; --trust names the CA to believe."
         case aiohttp.ClientConnectorError():
-            return f"The server cannot be reached: {error.os_error.strerror or 'unknown host'}."
+            return f"The server cannot be reached: {_system_reason(error.os_error)}."
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             return "The server closed the connection without an answer."
         case aiohttp.ClientPayloadError():
             return "The server's answer was cut short."
         case _:
             return f"The server did not answer in HTTP ({type(error).__name__})."
+
+
+def _system_reason(error: OSError) -> str:
+    # asyncio words what the system says anew; a host that is not found has a number of its own kind
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or "no such host"
 
 
 def _refusal(response: aiohttp.ClientResponse, raw: bytes) -> tuple[str, bool]:
