@@ -76,6 +76,6 @@ class Factory:
             .serial_number(5)
             .not_valid_before(self.now + timedelta(days=days[0]))
             .not_valid_after(self.now + timedelta(days=days[1]))
-            .sign(self.key, hashes.SHA256())  # type: ignore[arg-type]
+            .sign(self.key, hashes.SHA256())
         )
         return change(certificate.public_bytes(Encoding.DER))

@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from firstlight.errors import KeyUnavailableError, SettingsError
+from firstlight.loopback import is_loopback
 from firstlight.tokens import FixedKey, VerificationKey
 
 # Seconds; the same as the reference says it keeps its key.
@@ -85,4 +87,10 @@ class UrlKey:
 
 
 def _allowed(url: str) -> bool:
-    return url.startswith(("https://", "http://127.0.0.1:", "http://localhost:"))
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (
+            parts.scheme == "https" or (parts.scheme == "http" and is_loopback(str(parts.hostname)))
+        )
+    except ValueError:
+        return False
