@@ -5,7 +5,6 @@ Signed requests over pooled connections: one call, one attempt, one answer.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -37,7 +36,8 @@ class AwsHttp:
         self._host = parts.hostname if parts.port in {None, standard} else f"{parts.hostname}:{parts.port}"
         self._signer = Signer(region=region, service=service)
         self._clock = clock
-        self._agent = f"firstlight/{version('firstlight')}"
+        # No version: a bundle holds our modules, not the metadata of a distribution.
+        self._agent = "firstlight"
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, call: Call, credentials: Credentials, *, until: float) -> Answer:
