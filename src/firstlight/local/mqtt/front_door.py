@@ -4,6 +4,7 @@ The MQTT front door of a laptop cloud: listens, and keeps order among its connec
 
 import asyncio
 import contextlib
+import socket
 
 from OpenSSL import SSL
 
@@ -23,7 +24,8 @@ _GOODBYE = 2.0
 
 class FrontDoor:
     """
-    One listener.  `port` 0 takes a free one; after `start` it is the real one.
+    One listener.  `port` 0 takes a free one; after `start` it is the real one.  A *listener* that listens already
+    takes the place of both.
 
     *recheck* is how often (seconds) the cloud is asked who must go; *patience* how long a client may take
     from the connection to its CONNECT.
@@ -36,6 +38,7 @@ class FrontDoor:
         *,
         host: str = "127.0.0.1",
         port: int = 8883,
+        listener: socket.socket | None = None,
         recheck: float = 5.0,
         patience: float = 15.0,
         journal: Journal = to_log,
@@ -44,6 +47,7 @@ class FrontDoor:
         self._context = context
         self._host = host
         self.port = port
+        self._listener = listener
         self._recheck = recheck
         self._patience = patience
         self._journal = journal
@@ -70,7 +74,10 @@ class FrontDoor:
         loop = asyncio.get_running_loop()
         self._router = Router(self._cloud.dialect, loop.time)
         try:
-            self._server = await loop.create_server(self._accept, self._host, self.port, backlog=_BACKLOG)
+            if self._listener is not None:
+                self._server = await loop.create_server(self._accept, sock=self._listener, backlog=_BACKLOG)
+            else:
+                self._server = await loop.create_server(self._accept, self._host, self.port, backlog=_BACKLOG)
         except OSError as e:
             raise DeploymentError(
                 f"The MQTT front door cannot listen on {self._host}:{self.port}: {e.strerror}.",
