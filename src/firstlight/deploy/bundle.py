@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import tomllib
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -95,6 +96,7 @@ def assemble(platform: Platform, *, out: Path, trusted_issuers: Iterable[Path] =
         name: path for name, path in tree.files_of(packages).items() if not _needless(name)
     }
     files |= handler_source.of(checkout / "lambdas", checkout / "src")
+    files |= _metadata(checkout)
     if issuers := _issuers(trusted_issuers):
         files[TRUSTED_ISSUERS] = issuers
     tree.lay_out(files, out)
@@ -148,6 +150,16 @@ def _pip_install(platform: Platform, requirements: Path, target: Path) -> None:
 
 def _needless(name: str) -> bool:
     return name.endswith(_NEEDLESS_SUFFIXES) or name.startswith(_NEEDLESS_FOLDERS)
+
+
+def _metadata(checkout: Path) -> dict[str, bytes]:
+    """
+    Return what importlib.metadata needs to tell our version.
+    """
+    project = tomllib.loads((checkout / "pyproject.toml").read_text("utf-8"))["project"]
+    name, version = project["name"], project["version"]
+    text = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n"
+    return {f"{name}-{version}.dist-info/METADATA": text.encode()}
 
 
 def _issuers(files: Iterable[Path]) -> bytes:
