@@ -1,5 +1,7 @@
 """
 What callers send over HTTP, and the one clear sentence each gets.
+
+A3, A5 and so on number the mistakes of the public reference implementation that must not be ours.
 """
 
 import asyncio
@@ -155,7 +157,7 @@ def test_10000_entries_have_10000_answers() -> None:
     assert [str(i) for i in range(10_000)] == [a["ref"] for a in answer.json]
 
 
-def test_one_bad_entry_does_not_cost_the_others() -> None:
+def test_a17_one_bad_entry_does_not_cost_the_others() -> None:
     """
     A17: the reference answers one bad base64, or one field too many, with 400 for the whole push.
     """
@@ -216,7 +218,7 @@ def test_what_is_not_http_is_answered_and_closed(nonsense: bytes) -> None:
     assert (400, {"error": "This is not HTTP, or its head is too long."}) == (answer.status, answer.json)
 
 
-def test_nothing_of_a_body_is_read_before_its_caller_is_known() -> None:
+def test_a5_nothing_of_a_body_is_read_before_its_caller_is_known() -> None:
     """
     A5: the reference reads and parses 24 MiB, then says 401.  Here the body is never sent.
     """
@@ -269,7 +271,7 @@ def _by_token(keys: KeySource, key: pki.PrivateKey, times: int = 1) -> list[Hear
     return asyncio.run(run())
 
 
-def test_a_token_is_believed_by_the_operators_key_alone() -> None:
+def test_a3_a_token_is_believed_by_the_operators_key_alone() -> None:
     """
     A3: the reference trusts an unpinned object in somebody's bucket.
     """
@@ -279,7 +281,7 @@ def test_a_token_is_believed_by_the_operators_key_alone() -> None:
     assert [200, 401] == [_by_token(pinned, key)[0].status for key in (ours, theirs)]
 
 
-def test_the_key_is_fetched_once_for_many_requests() -> None:
+def test_a9_the_key_is_fetched_once_for_many_requests() -> None:
     """
     A9: the reference means to keep it for 600 s, and keeps it for 0.6.
     """
@@ -296,7 +298,7 @@ def test_the_key_is_fetched_once_for_many_requests() -> None:
     assert ["https://service.example/key.pem"] == fetched
 
 
-def test_a_key_that_cannot_be_fetched_is_not_the_callers_fault() -> None:
+def test_a10_a_key_that_cannot_be_fetched_is_not_the_callers_fault() -> None:
     """
     A10: the reference says 401 after three seconds; the caller then thinks its token is bad.
     """
@@ -311,7 +313,7 @@ def test_a_key_that_cannot_be_fetched_is_not_the_callers_fault() -> None:
     assert "cannot be fetched just now" in answer.json["error"]
 
 
-def test_a_push_is_told_when_to_end() -> None:
+def test_a19_a_push_is_told_when_to_end() -> None:
     """
     A19: before whoever is in front gives up, counted from its arrival.
     """

@@ -143,7 +143,7 @@ class _Watch:
 @pytest.mark.parametrize(
     ("setting", "milliseconds", "seconds"), [(25, 900_000, 25.0), (25, 10_000, 9.0), (25, 500, -0.5)]
 )
-def test_a_push_ends_before_the_invocation_and_before_the_gateway_gives_up(
+def test_a19_a_push_ends_before_the_invocation_and_before_the_gateway_gives_up(
     monkeypatch: pytest.MonkeyPatch, factory: Factory, setting: int, milliseconds: int, seconds: float
 ) -> None:
     """

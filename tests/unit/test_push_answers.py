@@ -90,7 +90,7 @@ def test_equal_refs_are_told_apart_by_position() -> None:
 )
 def test_an_answer_that_is_none_is_an_error(answer: Any, message: str) -> None:
     """
-    A SUCCESS that names no endpoint or policy is of a device that cannot connect (peers.md A11, A12).
+    A SUCCESS that names no endpoint or policy is of a device that cannot connect: the reference says it (A11, A12).
     """
     assert [("ERROR", message), OK] == _match(answer, _good("b"))
 

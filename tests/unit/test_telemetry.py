@@ -49,7 +49,7 @@ def test_a_device_that_was_provisioned_is_one_line(factory: Factory) -> None:
 
 def test_a_device_that_was_refused_is_one_line_with_the_cause() -> None:
     """
-    A code for machines, and the sentence: the reference drops it (peers.md A18).
+    A code for machines, and the sentence: the reference drops it (A18).
     """
     _, device, _ = _read(Outcome("a", error=CertificateError("Certificate has expired.", hint="Renew it.")))
 
