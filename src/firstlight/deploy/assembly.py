@@ -78,7 +78,8 @@ class _Reader:
     where: dict[str, str]
 
     def template(self, name: str) -> str:
-        return (self.folder / self.manifest[name]["properties"]["templateFile"]).read_text("utf-8")
+        file: str = self.manifest[name]["properties"]["templateFile"]
+        return (self.folder / file).read_text("utf-8")
 
     def stack(self, name: str, runs: set[str]) -> Stack:
         properties = self.manifest[name]["properties"]

@@ -1,5 +1,5 @@
 """
-The process that is the laptop's AWS: ministack behind one ASGI wrapper of ours.
+The process that is the laptop's AWS: ministack, with two corrections of ours.
 
 `python -m firstlight.local.aws_server FD HOST`, started as firstlight.local.child says; HOST is the one
 devices connect to.
@@ -18,6 +18,7 @@ from typing import Any
 
 from firstlight.local.child import told_to_stop
 from firstlight.local.device_endpoint import with_device_endpoint
+from firstlight.local.iam_targets import know_targets
 
 _STOPPING = 2.0  # seconds for answers under way
 
@@ -38,7 +39,9 @@ async def _serve(fd: int, host: str) -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 -- see above
     from hypercorn.config import Config  # noqa: PLC0415 -- see above
     from ministack.app import app  # noqa: PLC0415 -- see above
+    from ministack.core import iam_actions  # noqa: PLC0415 -- see above
 
+    know_targets(iam_actions)
     aws: Any = with_device_endpoint(app, host)
     config = Config()
     config.bind = [f"fd://{fd}"]
