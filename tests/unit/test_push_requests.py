@@ -47,7 +47,7 @@ def test_a_key_no_endpoint_would_believe_is_refused(key: pki.PrivateKey) -> None
 
 def test_a_token_needs_an_audience() -> None:
     """
-    It is the only thing that tells one customer of the service from another, and the reference does not require it (A1).
+    It alone tells one customer of the service from another, and the reference does not require it (A1).
     """
     with pytest.raises(UsageError, match="audience"):
         bearer(pki.new_key(), "", now=at_noon)
