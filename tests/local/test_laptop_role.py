@@ -1,0 +1,172 @@
+"""
+The ingest function runs as its own role, which allows what a push needs and nothing else.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from firstlight import certificates, pki, push
+from firstlight.local.addresses import Addresses
+from firstlight.push import Answer, Entry
+from tests.local.conftest import REGION, Site
+
+STACK = f"FirstlightIngest-{REGION}"
+# Each is proven needed below.
+CALLED = (
+    "iot:AttachPolicy",
+    "iot:AttachThingPrincipal",
+    "iot:CreateThing",
+    "iot:DescribeCertificate",
+    "iot:DescribeEndpoint",
+    "iot:DescribeThing",
+    "iot:GetPolicy",
+    "iot:ListThingPrincipals",
+    "iot:RegisterCertificateWithoutCA",
+    "iot:UpdateThing",
+)
+# Lambda itself uses these, as AWSLambdaBasicExecutionRole has them; ministack writes logs without asking.
+LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
+
+@dataclass(frozen=True)
+class Role:
+    """
+    The role of the deployed function, and its one inline policy.
+    """
+
+    aws: Addresses
+    function: str
+    name: str
+    policy: str
+    document: dict[str, Any]
+
+    @property
+    def actions(self) -> set[str]:
+        return {action for s in self.document["Statement"] for action in _listed(s["Action"])}
+
+    @contextmanager
+    def without(self, action: str) -> Iterator[None]:
+        """
+        Within, the role lacks *action* and the function starts anew: it asks for some things once only.
+        """
+        statements = [
+            {**s, "Action": [a for a in _listed(s["Action"]) if a != action]} for s in self.document["Statement"]
+        ]
+        self._put({**self.document, "Statement": [s for s in statements if s["Action"]]})
+        try:
+            yield
+        finally:
+            self._put(self.document)
+
+    def _put(self, document: dict[str, Any]) -> None:
+        self.aws.client("iam").put_role_policy(
+            RoleName=self.name, PolicyName=self.policy, PolicyDocument=json.dumps(document)
+        )
+        functions = self.aws.client("lambda")
+        memory = functions.get_function_configuration(FunctionName=self.function)["MemorySize"]
+        functions.update_function_configuration(FunctionName=self.function, MemorySize=memory)
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.fixture(scope="module")
+def role(laptop: Addresses) -> Role:
+    resources = laptop.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+    (function,) = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::Lambda::Function"]
+    arn = laptop.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+    name = arn.rpartition("/")[2]
+    iam = laptop.client("iam")
+    assert [] == iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+    return Role(laptop, function, name, policy, document)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """
+    Pushes the same kinds of devices again and again.
+    """
+
+    site: Site
+    aws: Addresses
+    authorization: push.Authorization
+    # pushed before; of the second an operator has edited the thing since
+    known: list[Entry]
+
+    def answers(self) -> list[Answer]:
+        """
+        Push a new device, those known, and one whose thing an operator has made by hand.
+        """
+        return self.push([self._device("new"), *self.known, self._made_by_hand()])
+
+    def push(self, entries: list[Entry]) -> list[Answer]:
+        return asyncio.run(push.push(entries, url=self.aws.ingest_url, authorization=self.authorization))
+
+    def _device(self, ref: str, serial: int | None = None) -> Entry:
+        return Entry(ref, self.site.maker.leaf(serial=serial).pem.encode())
+
+    def _made_by_hand(self) -> Entry:
+        serial = pki.random_factory_serial()
+        entry = self._device("by hand", serial)
+        self.aws.client("iot").create_thing(
+            thingName=thing_name(entry), attributePayload={"attributes": {"site": "north"}}
+        )
+        return entry
+
+
+def thing_name(entry: Entry) -> str:
+    return f"Infineon_{certificates.load(entry.certificate).serial}"
+
+
+@pytest.fixture(scope="module")
+def bench(site: Site, laptop: Addresses, authorization: push.Authorization) -> Bench:
+    known = [Entry(ref, site.maker.leaf().pem.encode()) for ref in ("known", "edited")]
+    bench = Bench(site, laptop, authorization, known)
+    assert [True, True] == [a.ok for a in bench.push(known)]
+    edit = {"attributes": {"site": "north"}, "merge": True}
+    laptop.client("iot").update_thing(thingName=thing_name(known[1]), attributePayload=edit)
+    return bench
+
+
+def test_the_role_is_neither_short_nor_long(role: Role) -> None:
+    """
+    What is listed here is what is deployed, each action on named resources wherever AWS knows a resource.
+    """
+    everywhere = {
+        action for s in role.document["Statement"] if "*" in _listed(s["Resource"]) for action in _listed(s["Action"])
+    }
+
+    assert {*CALLED, *LOGS} == role.actions
+    assert {"iot:RegisterCertificateWithoutCA", "iot:DescribeEndpoint"} == everywhere
+
+
+def test_with_the_whole_role_every_device_is_provisioned(role: Role, bench: Bench) -> None:
+    """
+    New, known, edited or made by an operator: all can connect.
+    """
+    with role.without("nothing:AtAll"):
+        answers = bench.answers()
+
+    assert ["new", "known", "edited", "by hand"] == [a.ref for a in answers if a.ok], answers
+
+
+@pytest.mark.parametrize("action", CALLED)
+def test_without_any_one_action_some_device_is_refused(role: Role, bench: Bench, action: str) -> None:
+    """
+    No action is there for nothing, and the answer names the one that is lacking.
+    """
+    with role.without(action):
+        answers = bench.answers()
+
+    refused = [a.message for a in answers if not a.ok]
+    assert refused, answers
+    assert [] == [message for message in refused if action not in message]
