@@ -16,7 +16,7 @@ from firstlight.verify.reach import look
 from firstlight.verify.reasons import CERTAIN, TRUST
 from firstlight.verify.report import MqttVersion, Report
 from firstlight.verify.retry import Pace, Timing
-from firstlight.verify.sdk import DeviceSdk, Link
+from firstlight.verify.sdk import DeviceSdk
 from firstlight.verify.session import Session
 from firstlight.verify.target import Target
 
@@ -73,18 +73,19 @@ async def verify_many(
     """
     turn = asyncio.Semaphore(concurrency)
     async with DeviceSdk() as sdk:
-        bench = _Bench(checks, timeout, pace, watch)
-        # before the first device connects: what the SDK cannot use is the caller's mistake
-        links = [(target, sdk.link(target)) for target in targets]
+        bench = _Bench(sdk, checks, timeout, pace, watch)
 
-        async def verify(target: Target, link: Link) -> Report:
+        async def verify(target: Target) -> Report:
             async with turn:
-                report = await bench.verify(target, link)
+                report = await bench.verify(target)
             finished(report)
             return report
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(verify(target, link)) for target, link in links]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(verify(target)) for target in targets]
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several
         return [task.result() for task in tasks]
 
 
@@ -94,15 +95,17 @@ class _Bench:
     What the devices of one call share.
     """
 
+    sdk: DeviceSdk
     checks: Checks
     timeout: float
     pace: Pace | None
     watch: Callable[[str], None]
     _looks: dict[tuple[object, ...], "asyncio.Task[SessionError | None]"] = field(default_factory=dict)
 
-    async def verify(self, target: Target, link: Link) -> Report:
+    async def verify(self, target: Target) -> Report:
         clock = asyncio.get_running_loop().time
         began = clock()
+        link = self.sdk.link(target)
         found = await self._look(target, min(self.timeout, _ANSWER))
         answer = min(self.timeout, _DISTRUST if found and found.reason in TRUST else _ANSWER)
 

@@ -91,8 +91,8 @@ class DeviceSdk:
         options.alpn_list = target.protocols or None
         try:
             tls = ClientTlsContext(options)
-        except AwsCrtError as e:
-            raise UsageError(f"The device SDK cannot use this certificate, key or CA: {e.message} ({e.name}).") from e
+        except RuntimeError as e:  # the SDK's native part has no error of its own here
+            raise UsageError(f"The device SDK cannot use this certificate, key or CA: {e}.") from e
         return Link(self, tls, target.endpoint, target.port)
 
 
