@@ -8,11 +8,11 @@ from contextlib import suppress
 
 # At first: more than the smallest quota lets through at once, few enough that even two a second end
 # before a deadline.
-_START = 32
-# Until first throttled the window grows by this for each undisturbed device, so fourfold a round:
-# whatever was let through once tells of a quota at least that large, which four times as many will
+_START = 48
+# Until first throttled the window grows by this for each undisturbed device, so fivefold a round:
+# whatever was let through once tells of a quota at least that large, which five times as many will
 # not have to wait for long.
-_GROWTH = 3.0
+_GROWTH = 4.0
 # Of the last device in the moving average of how long one takes.
 _WEIGHT = 0.2
 
