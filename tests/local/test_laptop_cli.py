@@ -33,7 +33,7 @@ class Terminal:
         self.regions = regions
 
     def run(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(self._words(command, *options), capture_output=True, text=True, check=False)
+        return subprocess.run(self._words(command, *options), capture_output=True, text=True, check=False, timeout=120)
 
     def json(self, command: str, *options: str) -> Any:
         done = self.run(command, "--json", *options)

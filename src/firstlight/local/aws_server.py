@@ -8,7 +8,6 @@ devices connect to.
 import asyncio
 import logging
 import os
-import resource
 import shlex
 import signal
 import sys
@@ -16,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from firstlight.local.child import told_to_stop
+from firstlight.local.child import allow_many_sockets, told_to_stop
 from firstlight.local.device_endpoint import with_device_endpoint
 from firstlight.local.iam_targets import know_targets
 
@@ -30,7 +29,7 @@ def main() -> None:
     fd, host = sys.argv[1:]
     # ministack runs Lambdas with the interpreter it runs on.
     sys.executable = str(_bare_python(Path(tempfile.gettempdir())))
-    _allow_many_sockets()
+    allow_many_sockets()
     asyncio.run(_serve(int(fd), host))
 
 
@@ -66,12 +65,6 @@ def _bare_python(folder: Path) -> Path:
     python.write_text(f'#!/bin/sh\nexec {shlex.quote(interpreter)} -s -S "$@"\n', "utf-8")
     python.chmod(0o700)
     return python
-
-
-def _allow_many_sockets() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ by `stop`, or by the kernel when the parent is gone, whichever way it went.  `to
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -75,6 +76,15 @@ async def told_to_stop() -> None:
     for task in waiting:
         task.cancel()
     pipe.close()
+
+
+def allow_many_sockets() -> None:
+    """
+    In the child: raise the limit of open files as far as it goes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def listening_socket(port: int, option: str) -> socket.socket:

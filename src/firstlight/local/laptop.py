@@ -14,7 +14,8 @@ from firstlight.deploy import assembly, assets, bundle, stacks, synth
 from firstlight.deploy.bundle import Platform
 from firstlight.local.addresses import Addresses
 from firstlight.local.bootstrap import bootstrap
-from firstlight.local.control_plane import ACCOUNT, ROOT, ControlPlane
+from firstlight.local.control_plane import ACCOUNT, DEVICE_HOST, ROOT, ControlPlane
+from firstlight.local.front_door import FrontDoorProcess
 
 _DEPLOYING = 120.0  # seconds
 
@@ -61,14 +62,19 @@ class Laptop:
     def __enter__(self) -> Addresses:
         named = regions_file.load(self._regions)
         self._region = regions_file.find(named, self._wanted) if self._wanted else named[0]
+        account = self._region.account or ACCOUNT
         with ExitStack() as started:
             self._report("Starting the laptop's AWS")
             self._aws = started.enter_context(
-                ControlPlane(
-                    self._folder / "aws",
+                ControlPlane(self._folder / "aws", region=self._region.name, account=account, port=self._port)
+            )
+            self._front_door = started.enter_context(
+                FrontDoorProcess(
+                    self._folder / "front-door",
+                    endpoint_url=self._aws.endpoint_url,
                     region=self._region.name,
-                    account=self._region.account or ACCOUNT,
-                    port=self._port,
+                    account=account,
+                    port=self._mqtt_port,
                 )
             )
             addresses = self._deployed()
@@ -85,17 +91,18 @@ class Laptop:
         """
         Whether everything that was started still runs.
         """
-        return self._aws.alive
+        return self._aws.alive and self._front_door.alive
 
     def reset(self) -> Addresses:
         """
-        Forget every device, deploy the stacks anew, and return where things are now.
+        Forget and disconnect every device, deploy the stacks anew, and return where things are now.
 
         Raises:
             DeploymentError: as on entering.
         """
         self._report("Wiping the laptop's AWS")
         self._aws.wipe()
+        self._front_door.restart()
         return self._deployed()
 
     @property
@@ -108,6 +115,9 @@ class Laptop:
             region=self._aws.region,
             account=self._aws.account,
             credentials=ROOT,
+            mqtt_host=DEVICE_HOST,
+            mqtt_port=self._front_door.port,
+            ca_file=self._front_door.ca_file,
         )
 
     def _deployed(self) -> Addresses:
