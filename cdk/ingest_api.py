@@ -128,8 +128,8 @@ def _account_role(scope: Construct) -> Construct:
     )
     account = apigateway.CfnAccount(scope, "Account", cloud_watch_role_arn=role.role_arn)
     # Other APIs of the account and region log through it by now; without it their next deployment fails.
-    account.apply_removal_policy(RemovalPolicy.RETAIN)
-    role.apply_removal_policy(RemovalPolicy.RETAIN)
+    account.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+    role.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
     resource = role.node.default_child
     assert isinstance(resource, CfnResource)  # noqa: S101 -- narrows a type
     grants.justify_managed_policy(resource, policy.managed_policy_arn, _LOGS_POLICY_REASON)

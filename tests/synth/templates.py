@@ -87,7 +87,7 @@ def _unreasoned(resource: dict[str, Any]) -> Iterator[str]:
         for pattern in entry["Resources"]
         if entry["Reason"].strip()
     }
-    properties = resource["Properties"]
+    properties = resource.get("Properties", {})
     for statement in statements(properties):
         yield from (f"{key} {statement[key]}" for key in statement if key.startswith("Not"))
         yield from (f"action {a}" for a in as_list(statement.get("Action", [])) if "*" in a)

@@ -177,7 +177,7 @@ def test_the_account_role_is_optional(ingest: dict[str, Any], full: Synthesized)
     """
     account = only(ingest, f"{_API}Account")
 
-    assert "Retain" == account["DeletionPolicy"]
+    assert "RetainExceptOnCreate" == account["DeletionPolicy"]
     assert set(resources(ingest, f"{_API}Account")) < set(only(ingest, f"{_API}Stage")["DependsOn"])
     assert {} == resources(full.of("Ingest"), f"{_API}Account")
 
