@@ -58,7 +58,13 @@ def resolve(body: Mapping[str, Any] | str, parameters: Mapping[str, str]) -> Res
     Raises:
         JitpError: a parameter has no value, or the template or a value is not what AWS IoT takes.
     """
-    document = _document(body)
+    try:
+        return _resolved(_document(body), parameters)
+    except RecursionError as e:
+        raise JitpError("The template is nested too deeply.") from e
+
+
+def _resolved(document: Mapping[str, Any], parameters: Mapping[str, str]) -> Resources:
     values = Values(_section(document, "Parameters"), parameters)
     found: dict[str, Any] = {}
     overrides: dict[str, str] = {}
