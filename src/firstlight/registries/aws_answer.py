@@ -130,6 +130,14 @@ class Answer(NamedTuple):
         text = " ".join(str(document.get("message") or document.get("Message") or "").split())
         return _ARN_OR_ACCOUNT.sub("…", text)[:_MAX_MESSAGE].rstrip(".")
 
+    @property
+    def certificate_status(self) -> str:
+        """
+        What DescribeCertificate says: ACTIVE, INACTIVE, REVOKED, PENDING_ACTIVATION …
+        """
+        description = self.document().get("certificateDescription") or {}
+        return str(description.get("status") or "of unknown status")
+
     def document(self) -> dict[str, Any]:
         """
         Return the body as a JSON object; empty if it is none.

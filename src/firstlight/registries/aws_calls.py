@@ -5,13 +5,14 @@ Calls to AWS IoT, each repeated until it has an answer or the device's time is o
 import asyncio
 import random
 from dataclasses import dataclass
+from typing import Protocol
 
 from firstlight.registries import aws_errors
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_credentials import CredentialCache
-from firstlight.registries.aws_http import AwsHttp
 from firstlight.registries.aws_operations import Call
 from firstlight.registries.pacing import Window
+from firstlight.registries.sigv4 import Credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,14 @@ class Patience:
         return random.uniform(0, min(self.longest, self.base * 2**repetition))  # noqa: S311 -- jitter, not a secret
 
 
+class Transport(Protocol):
+    """
+    What carries one attempt.
+    """
+
+    async def send(self, call: Call, credentials: Credentials, *, until: float) -> Answer: ...
+
+
 @dataclass(slots=True)
 class Turn:
     """
@@ -51,11 +60,16 @@ class AwsCalls:
     Repeats what was throttled, failed or lost.  Every call here may be repeated without harm.
     """
 
-    def __init__(self, http: AwsHttp, credentials: CredentialCache, window: Window, patience: Patience) -> None:
-        self._http = http
+    def __init__(
+        self, transport: Transport, credentials: CredentialCache, patience: Patience, window: Window | None = None
+    ) -> None:
+        """
+        *window* is told when AWS turns a call away.
+        """
+        self._transport = transport
         self._credentials = credentials
-        self._window = window
         self._patience = patience
+        self._window = window
 
     async def __call__(self, call: Call, turn: Turn) -> Answer:
         """
@@ -69,16 +83,18 @@ class AwsCalls:
         answer, failures, repetition = Answer.timed_out(call.operation), 0, 0
         while (sent := loop.time()) < turn.deadline and failures < self._patience.failures:
             until = min(turn.deadline, sent + self._patience.attempt)
-            answer = await self._http.send(call, await self._credentials.current(), until=until)
+            credentials = await self._credentials.current(until=turn.deadline)
+            answer = await self._transport.send(call, credentials, until=until)
             if answer.final:
                 return answer
             if answer.throttled:
                 turn.throttled += 1
-                self._window.throttled(sent=sent, now=loop.time())
+                if self._window is not None:
+                    self._window.throttled(sent=sent, now=loop.time())
             else:
                 failures += 1
             if answer.expired:
-                await self._credentials.renewed()
+                await self._credentials.renew(until=turn.deadline)
             elif not (answer.stale and failures == 1):
                 await asyncio.sleep(min(self._patience.pause(repetition), turn.deadline - loop.time()))
                 repetition += 1

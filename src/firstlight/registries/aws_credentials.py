@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from firstlight.errors import SettingsError
+from firstlight.registries import aws_errors
 from firstlight.registries.sigv4 import Credentials
 
 # Seconds.  Whoever renews credentials does it minutes before the old ones expire.
@@ -56,22 +57,31 @@ class CredentialCache:
         self._asked_at = 0.0
         self._asking = asyncio.Lock()
 
-    async def current(self, *, older_than: float = _BELIEVED) -> Credentials:
+    async def current(self, *, until: float, older_than: float = _BELIEVED) -> Credentials:
         """
         Return credentials that were asked for less than *older_than* seconds ago.
 
         Raises:
-            FirstlightError: whatever the provider raises.
+            FirstlightError: whatever the provider raises; or it did not answer *until* then (the loop's clock).
         """
-        async with self._asking:
-            now = asyncio.get_running_loop().time()
-            if self._known is None or now - self._asked_at >= older_than:
-                self._known = await asyncio.to_thread(self._provider)
-                self._asked_at = now
+        clock = asyncio.get_running_loop().time
+        if self._known is not None and clock() - self._asked_at < older_than:
             return self._known
+        try:
+            async with asyncio.timeout_at(until), self._asking:
+                # Another call may have asked while this one waited.
+                if self._known is None or clock() - self._asked_at >= older_than:
+                    self._known = await asyncio.to_thread(self._provider)
+                    self._asked_at = clock()
+                return self._known
+        except TimeoutError:
+            raise aws_errors.no_credentials() from None
 
-    async def renewed(self) -> Credentials:
+    async def renew(self, *, until: float) -> None:
         """
-        Return credentials anew, because AWS said that the known ones have expired.
+        Ask anew, because AWS said that the known ones have expired.
+
+        Raises:
+            FirstlightError: as `current`.
         """
-        return await self.current(older_than=_PAUSE)
+        await self.current(until=until, older_than=_PAUSE)

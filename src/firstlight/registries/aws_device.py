@@ -66,9 +66,8 @@ class AwsDevice:
         if registered.exists:
             # The quota of DescribeCertificate is as small, so only who is known is asked about.
             registered = await self.calls(aws_operations.describe_certificate(self.identity.fingerprint), self.turn)
-            status = str(registered.document().get("certificateDescription", {}).get("status", "unknown"))
-            if registered.ok and status != "ACTIVE":
-                raise InactiveError.of(status)
+            if registered.ok and registered.certificate_status != "ACTIVE":
+                raise InactiveError.of(registered.certificate_status)
         if not registered.ok:
             raise aws_errors.refusal(registered)
 

@@ -84,6 +84,14 @@ def no_endpoint(region: str) -> RegistryError:
     return _error(f"AWS IoT named no device endpoint in {region}", "Set FIRSTLIGHT_DEVICE_ENDPOINT.")
 
 
+def no_credentials() -> RegistryError:
+    return _error("the AWS credentials of this endpoint could not be had in time", _PUSH_AGAIN)
+
+
+def surprising(problem: Exception) -> RegistryError:
+    return _error(f"unexpected {type(problem).__name__}", "This is a bug of firstlight; please report it.")
+
+
 def unsettled(name: str) -> RegistryError:
     return _error(f"the thing {name} is being changed by somebody else", _PUSH_AGAIN)
 

@@ -22,7 +22,6 @@ from firstlight.registries.sigv4 import Credentials
 
 __all__ = ["AwsIotRegistry", "Credentials", "Keys", "Patience", "environment_credentials"]
 
-_THING_NAME = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 _POLICY_NAME = re.compile(r"(?!\.+$)[\w+=,.@-]{1,128}", re.ASCII)
 _MAX_IN_FLIGHT = 256
 
@@ -56,8 +55,15 @@ class AwsIotRegistry:
             raise SettingsError(f"{policy_name!r} is no name of an AWS IoT policy.")
         self._http = AwsHttp(endpoint_url=endpoint_url or _endpoint_url(region), region=region, service="iot")
         self._window = Window(max_in_flight)
-        self._calls = AwsCalls(self._http, CredentialCache(credentials), self._window, patience or Patience())
-        self._account = Account(self._calls, region=region, policy_name=policy_name, device_endpoint=device_endpoint)
+        cache, patience = CredentialCache(credentials), patience or Patience()
+        self._calls = AwsCalls(self._http, cache, patience, self._window)
+        self._account = Account(
+            # How often the policy may be asked for says nothing about devices, hence no window.
+            AwsCalls(self._http, cache, patience),
+            region=region,
+            policy_name=policy_name,
+            device_endpoint=device_endpoint,
+        )
 
     async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
         """
@@ -106,13 +112,15 @@ class AwsIotRegistry:
     async def _register(self, identity: DeviceIdentity, entered: float, deadline: float) -> Registration:
         loop = asyncio.get_running_loop()
         turn = Turn(deadline)
-        endpoint, error = "", None
+        endpoint = ""
+        error: FirstlightError | None = None
         try:
-            if not _THING_NAME.fullmatch(identity.name):
-                raise aws_errors.illegal_name(identity.name)
             endpoint = await AwsDevice(identity, self._account, self._calls, turn).register()
         except FirstlightError as e:
             error = e
+        except Exception as e:  # noqa: BLE001 -- a surprise in one device must not cost the others their answers
+            error = aws_errors.surprising(e)
+            error.__cause__ = e
         finally:
             now = loop.time()
             self._window.leave(entered=entered, now=now, throttled=turn.throttled > 0)

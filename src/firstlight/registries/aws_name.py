@@ -5,6 +5,7 @@ AWS IoT creates a thing once; asked again with the same attributes it says yes, 
 CreateThing is an atomic claim, and no certificate is attached to a thing that another one claims.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from firstlight.registries.aws_calls import AwsCalls, Turn
 SERIAL_NUMBER = "serialNumber"
 CERTIFICATE_ID = "certificateId"
 
+_LEGAL = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 # A thing that keeps changing under our hands is left to the next push.
 _TRIES = 4
 
@@ -37,9 +39,11 @@ class Name:
 
         Raises:
             NameTakenError: it is another's.
-            RegistryError: AWS refused, failed, or was not done in time.
+            RegistryError: AWS IoT takes no such name; or AWS refused, failed, or was not done in time.
         """
         name, attributes = self.identity.name, self._attributes()
+        if not _LEGAL.fullmatch(name):
+            raise aws_errors.illegal_name(name)
         for _ in range(_TRIES):
             created = await self.calls(aws_operations.create_thing(name, attributes), self.turn)
             if created.ok:
@@ -113,5 +117,4 @@ class Name:
 
     async def _is_revoked(self, certificate_id: str) -> bool:
         described = await self.calls(aws_operations.describe_certificate(certificate_id), self.turn)
-        status = described.document().get("certificateDescription", {}).get("status")
-        return described.ok and status == "REVOKED"
+        return described.ok and described.certificate_status == "REVOKED"
