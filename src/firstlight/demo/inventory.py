@@ -35,9 +35,7 @@ class Inventory:
         return cls(things, certificates, targets)
 
     def __str__(self) -> str:
-        return (
-            f"{len(self.things)} things, {len(self.certificates)} certificates, {len(self.targets)} policy attachments"
-        )
+        return f"{len(self.things)} things, {len(self.certificates)} certificates, {len(self.targets)} policies"
 
 
 def _pages(iot: Any, operation: str, key: str, **arguments: Any) -> Iterator[Any]:
