@@ -10,6 +10,7 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import click
@@ -68,22 +69,23 @@ def command(
     transport = Transport(timeout=timeout, tls=_trusting(trust), proxy=_proxy(route), insecure=insecure)
     entries = read(files)
     started = time.monotonic()
-    with output.progress() as bar:
-        task = bar.add_task("pushing", total=len(entries))
-        answers = asyncio.run(
-            push(
-                entries,
-                url=str(route),
-                authorization=authorization,
-                chunk=chunk,
-                clients=clients,
-                retries=retry,
-                transport=transport,
-                on_progress=lambda n: bar.advance(task, n),
-            )
-        )
+    answers = _pushed(
+        entries,
+        url=str(route),
+        authorization=authorization,
+        chunk=chunk,
+        clients=clients,
+        retries=retry,
+        transport=transport,
+    )
     _report(answers, entries, time.monotonic() - started, as_json=as_json)
     sys.exit(0 if all(answer.ok for answer in answers) else 1)
+
+
+def _pushed(entries: list[Entry], **how: Any) -> list[Answer]:
+    with output.progress() as bar:
+        task = bar.add_task("pushing", total=len(entries))
+        return asyncio.run(push(entries, **how, on_progress=lambda count: bar.advance(task, count)))
 
 
 def _report(answers: list[Answer], entries: list[Entry], seconds: float, *, as_json: bool) -> None:
