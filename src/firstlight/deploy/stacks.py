@@ -32,7 +32,8 @@ def deploy(stack: Stack, cloudformation: Any, *, deadline: float) -> dict[str, s
         if there is not None and there["StackStatus"] in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
             delete(stack.name, cloudformation, deadline=deadline)
             there = None
-        request = {"StackName": stack.name, "Capabilities": _CAPABILITIES, **_template(stack)}
+        template = _template(stack, cloudformation.meta.region_name)
+        request = {"StackName": stack.name, "Capabilities": _CAPABILITIES, **template}
         if there is None:
             cloudformation.create_stack(**request)
             return _outputs(_settled(stack.name, cloudformation, deadline, {"CREATE_COMPLETE"}))
@@ -55,11 +56,11 @@ def delete(name: str, cloudformation: Any, *, deadline: float) -> None:
             raise _failure(name, cloudformation, there)
 
 
-def _template(stack: Stack) -> dict[str, str]:
+def _template(stack: Stack, region: str) -> dict[str, str]:
     if len(stack.template.encode()) <= _LONGEST_BODY:
         return {"TemplateBody": stack.template}
-    bucket, _, key = stack.template_url.removeprefix("s3://").partition("/")
-    return {"TemplateURL": f"https://{bucket}.s3.amazonaws.com/{key}"}
+    place = stack.template_url.removeprefix("s3://")
+    return {"TemplateURL": f"https://s3.{region}.amazonaws.com/{place}"}
 
 
 def _update(cloudformation: Any, request: dict[str, Any]) -> bool:

@@ -77,7 +77,7 @@ class Laptop:
                     port=self._mqtt_port,
                 )
             )
-            addresses = self._deployed()
+            addresses = self.deploy()
             self._running = started.pop_all()
         return addresses
 
@@ -103,7 +103,16 @@ class Laptop:
         self._report("Wiping the laptop's AWS")
         self._aws.wipe()
         self._front_door.restart()
-        return self._deployed()
+        return self.deploy()
+
+    def deploy(self) -> Addresses:
+        """
+        Deploy the stacks as the checkout and the regions file are now, and return where things are.
+
+        Raises:
+            DeploymentError: as on entering.
+        """
+        return replace(self.bare, outputs=self._deploy(self.bare)) if self._with_stacks else self.bare
 
     @property
     def bare(self) -> Addresses:
@@ -119,9 +128,6 @@ class Laptop:
             mqtt_port=self._front_door.port,
             ca_file=self._front_door.ca_file,
         )
-
-    def _deployed(self) -> Addresses:
-        return replace(self.bare, outputs=self._deploy(self.bare)) if self._with_stacks else self.bare
 
     def _deploy(self, aws: Addresses) -> dict[str, dict[str, str]]:
         for platform in Platform:

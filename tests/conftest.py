@@ -1,0 +1,25 @@
+"""
+What more than one suite needs.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from firstlight.local.addresses import Addresses
+
+
+@pytest.fixture(scope="session")
+def bare_aws(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Addresses]":
+    """
+    A laptop AWS without stacks and front door, shared: use names of your own in it.
+    """
+    from firstlight.local.addresses import Addresses  # noqa: PLC0415 -- most suites never ask for it
+    from firstlight.local.control_plane import ROOT, ControlPlane  # noqa: PLC0415 -- as above
+
+    with ControlPlane(tmp_path_factory.mktemp("bare-aws"), region="eu-west-1") as running:
+        yield Addresses(
+            endpoint_url=running.endpoint_url, region=running.region, account=running.account, credentials=ROOT
+        )
