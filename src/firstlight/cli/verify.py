@@ -112,7 +112,17 @@ def _verify(target: Target, checks: Checks, timeout: float, watch: Callable[[str
 def _print(report: Report) -> None:
     output.print_table(
         ["MQTT", "check", "result", "s", "tries", "detail"],
-        [(c.version, c.proves, c.outcome, f"{c.seconds:.2f}", len(c.attempts) or "", c.detail) for c in report.checks],
+        [
+            (
+                c.version,
+                c.proves,
+                c.outcome,
+                "" if c.outcome is Outcome.NOT_RUN else f"{c.seconds:.2f}",
+                len(c.attempts) or "",
+                c.detail,
+            )
+            for c in report.checks
+        ],
         title=f"{report.client_id} at {report.endpoint}:{report.port}, certificate {report.certificate}",
     )
     advice = {c.reason: c.look_at for c in report.checks if c.look_at}

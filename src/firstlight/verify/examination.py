@@ -202,10 +202,7 @@ async def _do(session: Session, verb: Verb, topic: str) -> None:
 
 
 def _not_run(checks: Iterable[Wanted | Forbidden], version: MqttVersion, why: str) -> list[Check]:
-    return [
-        Check(name=c.name, version=version, proves=c.proves, outcome=Outcome.NOT_RUN, detail=f"not run: {why}")
-        for c in checks
-    ]
+    return [Check(name=c.name, version=version, proves=c.proves, outcome=Outcome.NOT_RUN, detail=why) for c in checks]
 
 
 def _denial(error: SessionError) -> str:
@@ -216,4 +213,10 @@ def _denial(error: SessionError) -> str:
 def _how(attempts: list[Attempt]) -> str:
     if len(attempts) == 1:
         return "at once"
-    return f"on attempt {len(attempts)}, after {attempts[-1].at:.1f} s; the first: {attempts[0].detail}"
+    first = attempts[0]
+    how = (
+        "was closed before CONNACK, as just-in-time provisioning does"
+        if first.reason == Reason.CLOSED
+        else first.detail
+    )
+    return f"on attempt {len(attempts)}, after {attempts[-1].at:.1f} s; the first {how}"

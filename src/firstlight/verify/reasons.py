@@ -81,6 +81,7 @@ _LOOK_AT: dict[str, tuple[str, ...]] = {
         "The certificate is INACTIVE or REVOKED: aws iot describe-certificate",
         "No policy is attached, or its iot:Connect wants another client id: the client id must be the thing's name",
         "The endpoint is another account's or another region's",
+        "On a laptop the front door knows: jitp.log and front-door.log below its state folder",
     ),
     Reason.CONNACK: (
         "The device policy's iot:Connect: the client id must be the thing's name, and the thing attached",
