@@ -80,7 +80,7 @@ class AwsIotRegistry:
         async with asyncio.TaskGroup() as group:
             last_start = self._last_start(deadline)
             while len(running) < len(devices) and await self._entered(last_start):
-                running.append(group.create_task(self._register(devices[len(running)], loop.time(), deadline)))
+                running.append(self._started(group, devices[len(running)], deadline))
         left = len(devices) - len(running)
         return [task.result() for task in running] + [Registration(error=aws_errors.not_attempted())] * left
 
@@ -109,9 +109,17 @@ class AwsIotRegistry:
             return False
         return True
 
-    async def _register(self, identity: DeviceIdentity, entered: float, deadline: float) -> Registration:
-        loop = asyncio.get_running_loop()
-        turn = Turn(deadline)
+    def _started(
+        self, group: asyncio.TaskGroup, identity: DeviceIdentity, deadline: float
+    ) -> asyncio.Task[Registration]:
+        clock = asyncio.get_running_loop().time
+        entered, turn = clock(), Turn(deadline)
+        task = group.create_task(self._register(identity, turn, entered))
+        # A callback, because a task that is cancelled before it runs has no `finally` either.
+        task.add_done_callback(lambda _: self._window.leave(entered=entered, now=clock(), throttled=turn.throttled > 0))
+        return task
+
+    async def _register(self, identity: DeviceIdentity, turn: Turn, entered: float) -> Registration:
         endpoint = ""
         error: FirstlightError | None = None
         try:
@@ -121,10 +129,7 @@ class AwsIotRegistry:
         except Exception as e:  # noqa: BLE001 -- a surprise in one device must not cost the others their answers
             error = aws_errors.surprising(e)
             error.__cause__ = e
-        finally:
-            now = loop.time()
-            self._window.leave(entered=entered, now=now, throttled=turn.throttled > 0)
-        return Registration(endpoint, error, turn.throttled, now - entered)
+        return Registration(endpoint, error, turn.throttled, asyncio.get_running_loop().time() - entered)
 
 
 def _endpoint_url(region: str) -> str:
