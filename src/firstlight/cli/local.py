@@ -146,5 +146,6 @@ def _show(addresses: Addresses, *, as_json: bool) -> None:
         ("devices", f"{addresses.mqtt_host}:{addresses.mqtt_port}"),
         ("their CA", addresses.ca_file or ""),
     ]
-    rows += [(f"{stack} {key}", value) for stack, found in addresses.outputs.items() for key, value in found.items()]
-    output.print_table(("laptop", ""), rows)
+    output.print_table(("laptop", "where"), rows)
+    for stack, found in addresses.outputs.items():
+        output.print_table(("output", "value"), found.items(), title=stack)

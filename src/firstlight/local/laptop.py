@@ -131,8 +131,9 @@ class Laptop:
 
     def _deploy(self, aws: Addresses) -> dict[str, dict[str, str]]:
         for platform in Platform:
-            self._report(f"Looking for the Lambda's packages ({platform})")
-            bundle.vendor(platform, checkout=self._checkout)
+            if not bundle.vendored(platform, checkout=self._checkout).is_dir():
+                self._report(f"Fetching the Lambda's packages for {platform}, once")
+                bundle.vendor(platform, checkout=self._checkout)
         self._report("Synthesizing the stacks")
         folder = synth.synthesize(self._checkout, self._regions, self._folder / "synth")
         synthesized = assembly.read(folder, account=aws.account, region=aws.region)
