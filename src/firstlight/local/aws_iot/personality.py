@@ -71,6 +71,7 @@ class AwsIot:
         self._now = now
         self._heard = heard
         self._under_way: dict[str, asyncio.Task[Refusal]] = {}
+        self._closing = False
 
     async def opened(self, publish: Publisher) -> None:
         self._publish = publish
@@ -84,7 +85,7 @@ class AwsIot:
         try:
             found = await _in(self._readers, look_up, hello, hello.certificate, self._registry, self._place)
             if isinstance(found, Newcomer):
-                return await self._introduced(found)
+                return Refusal("the front door closes") if self._closing else await self._introduced(found)
         except FirstlightError as e:
             return Refusal(str(e))
         return found
@@ -106,6 +107,7 @@ class AwsIot:
         return message.topic.startswith("$aws/rules/")
 
     async def closed(self) -> None:
+        self._closing = True
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
         for pool in (self._readers, self._provisioners):
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
