@@ -79,6 +79,8 @@ class AwsIot:
         self._provisioners = ThreadPoolExecutor(_PROVISIONERS, "aws-iot-jitp")
 
     async def admit(self, hello: Hello) -> Client | Refusal:
+        if self._closing:
+            return Refusal("the front door closes")
         refusal = refused_at_sight(hello, self._names, self._now())
         if refusal is not None or hello.certificate is None:
             return refusal or Refusal("its certificate cannot be read")

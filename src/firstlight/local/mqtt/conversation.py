@@ -10,18 +10,28 @@ from firstlight.local.mqtt import decoding, encoding
 from firstlight.local.mqtt.cloud import Client, Cloud, Message, Refusal
 from firstlight.local.mqtt.framing import Frames
 from firstlight.local.mqtt.journal import Happening, Journal
-from firstlight.local.mqtt.packets import V5, V311, Disconnect, Packet, Ping, PubAck, Publish, Subscribe, Unsubscribe
-from firstlight.local.mqtt.properties import Property
+from firstlight.local.mqtt.packets import (
+    V5,
+    V311,
+    Disconnect,
+    Kind,
+    Packet,
+    Ping,
+    PubAck,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+)
+from firstlight.local.mqtt.publishing import TopicsSaid
 from firstlight.local.mqtt.reasons import Reason
 from firstlight.local.mqtt.router import Router
 from firstlight.local.mqtt.session import Session
 from firstlight.local.mqtt.subscribing import granted, revoked
 from firstlight.local.mqtt.terms import Peer, Terms, forwarded
-from firstlight.local.mqtt.topics import is_topic, levels
 from firstlight.local.mqtt.wire import PacketError
 
 _LOG = logging.getLogger("firstlight.mqtt")
-_QOS_2 = 2
+_CONNECT = Kind.CONNECT << 4
 
 
 class Wire(Protocol):
@@ -66,11 +76,12 @@ class Conversation:
         self._frames = Frames(self._dialect.max_packet)
         self._deciding: asyncio.Task[None] | None = None
         self._held: list[tuple[int, bytes]] = []
-        self._aliases: dict[int, str] = {}
+        self._topics = TopicsSaid(cloud.dialect)
         self._terms: Terms | None = None
         self._session: Session | None = None
         self._over = False
         self._goodbye = False
+        self._fresh = True
         self.client: Client | None = None
         # a Line's attributes; `version` is of use before the terms are
         self.version = V311
@@ -95,6 +106,13 @@ class Conversation:
         """
         Take what the client sent.  Whatever it is, it can end this conversation only.
         """
+        if self._fresh and data:
+            self._fresh = False
+            if data[0] != _CONNECT:
+                # before a length of another protocol makes us wait for what never comes
+                self._finish("refused", "it does not speak MQTT")
+                self._wire.hang_up()
+                return
         try:
             packets = self._frames.split(data)
             if self._deciding is not None:
@@ -224,11 +242,7 @@ class Conversation:
         client = self.client
         if client is None:
             return
-        topic = self._topic(packet)
-        if packet.qos == _QOS_2:
-            raise PacketError("a message with QoS 2", Reason.QOS_NOT_SUPPORTED)
-        if len(packet.payload) > self._dialect.max_payload:
-            raise PacketError(f"a payload of {len(packet.payload):,} bytes", Reason.PACKET_TOO_LARGE)
+        topic = self._topics.of(packet)
         refusal = client.publish_refusal(topic, retain=packet.retain)
         if refusal:
             if self.version != V5 or not packet.qos:
@@ -241,22 +255,6 @@ class Conversation:
             self._router.publish(message, publisher=self._session)
         if packet.qos:
             self._wire.write(encoding.puback(self.version, packet.packet_id))
-
-    def _topic(self, packet: Publish) -> str:
-        topic = packet.topic
-        alias = packet.properties.get(Property.TOPIC_ALIAS) if packet.properties else None
-        if alias is not None:
-            if not 0 < alias <= self._dialect.topic_aliases:
-                raise PacketError(f"the topic alias {alias}", Reason.TOPIC_ALIAS_INVALID)
-            if topic:
-                self._aliases[alias] = topic
-            else:
-                topic = self._aliases.get(alias, "")
-                if not topic:
-                    raise PacketError(f"the topic alias {alias} stands for nothing", Reason.PROTOCOL_ERROR)
-        if not is_topic(topic) or levels(topic) > self._dialect.max_levels or len(topic) > self._dialect.max_topic:
-            raise PacketError(f"the topic {topic[:80]!r} is not one to publish to", Reason.TOPIC_NAME_INVALID)
-        return topic
 
     def _leave(self, packet: Disconnect) -> None:
         if self._terms is not None and self._session is not None:
