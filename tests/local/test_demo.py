@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 from firstlight.demo import story
@@ -8,7 +9,7 @@ REAL = Path(__file__).parents[3] / "shared" / "data" / "cloudid"
 
 def _reel(folder: Path, *serials: int) -> Path:
     folder.mkdir()
-    factory = Factory()
+    factory = Factory(now=datetime.now(UTC))
     for serial in serials:
         (folder / f"{serial:x}.pem").write_text(factory.leaf(serial=serial).pem)
     return folder
@@ -49,7 +50,7 @@ def test_the_demo_can_say_no(tmp_path: Path) -> None:
     """
     reel = tmp_path / "reel"
     reel.mkdir()
-    authority = Factory().ca
+    authority = Factory(now=datetime.now(UTC)).ca
     (reel / "ca.pem").write_text(authority.pem)
 
     findings = story.run(tmp_path / "demo", reel=reel, tell=lambda _: None)
