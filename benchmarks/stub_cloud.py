@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import resource
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,6 +33,7 @@ class StubCloud:
         self.registry = registry or Registry()
         self.limits = limits or Limits()
         self.closing = asyncio.Event()
+        self.connections: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self.forget_calls()
 
     def forget_calls(self) -> None:
@@ -54,6 +56,8 @@ class StubCloud:
         """
         Do as AWS IoT would, weather permitting.
         """
+        if request.transport is not None:
+            self.connections.add(request.transport)
         # Encoded slashes belong to a name, so the path is split before it is decoded.
         segments = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
         body = await request.read()

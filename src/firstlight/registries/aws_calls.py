@@ -80,22 +80,30 @@ class AwsCalls:
             RegistryError: AWS failed, could not be reached, or did not answer.
         """
         loop = asyncio.get_running_loop()
-        answer, failures, repetition = Answer.timed_out(call.operation), 0, 0
-        while (sent := loop.time()) < turn.deadline and failures < self._patience.failures:
-            until = min(turn.deadline, sent + self._patience.attempt)
+        answer = turned_away = Answer.timed_out(call.operation)
+        failures = repetition = 0
+        while (sent := loop.time()) < turn.deadline:
             credentials = await self._credentials.current(until=turn.deadline)
+            until = min(turn.deadline, sent + self._patience.attempt)
             answer = await self._transport.send(call, credentials, until=until)
             if answer.final:
                 return answer
             if answer.throttled:
-                turn.throttled += 1
-                if self._window is not None:
-                    self._window.throttled(sent=sent, now=loop.time())
+                turned_away = answer
+                self._slow_down(turn, sent)
             else:
                 failures += 1
+            if failures >= self._patience.failures:
+                raise aws_errors.unfinished(answer)
             if answer.expired:
                 await self._credentials.renew(until=turn.deadline)
             elif not (answer.stale and failures == 1):
                 await asyncio.sleep(min(self._patience.pause(repetition), turn.deadline - loop.time()))
                 repetition += 1
-        raise aws_errors.unfinished(answer)
+        # Whoever was throttled, and then cut short by the deadline, was throttled.
+        raise aws_errors.unfinished(turned_away if turned_away.throttled else answer)
+
+    def _slow_down(self, turn: Turn, sent: float) -> None:
+        turn.throttled += 1
+        if self._window is not None:
+            self._window.throttled(sent=sent, now=asyncio.get_running_loop().time())
