@@ -70,7 +70,7 @@ def test_the_ca_is_a_folder_a_prefix_or_its_certificate(firstlight: Firstlight, 
     """
     for number, place in enumerate((pki_folder, pki_folder / "ca", pki_folder / "ca.pem")):
         assert 0 == firstlight("device", "issue", f"dev-{number}", "--ca", place, "--out", pki_folder).code
-    for place in (pki_folder / "acme", pki_folder.parent, Path("/nonexistent/ca.pem")):
+    for place in (pki_folder / "acme", pki_folder.parent, pki_folder / "gone" / "ca.pem"):
         done = firstlight("device", "issue", "dev-9", "--ca", place, "--out", pki_folder)
         assert (2, "") == (done.code, done.out)
         assert "There is no" in done.said
