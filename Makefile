@@ -52,7 +52,7 @@ $(ready): requirements.txt pyproject.toml lambdas/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "firstlight needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Setting up .venv (once; a few minutes) ..."
 	@$(PYTHON) -m venv .venv
-	@$(bin)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(bin)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(bin)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(bin)/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@$(bin)/python -m firstlight.deploy.bundle
 	@touch $@
