@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from firstlight.verify.reasons import Reason, look_at
+from firstlight.verify.reasons import Reason, harmless, look_at
 from firstlight.verify.report import Attempt, Check, MqttVersion, Outcome, Report
 
 ONLINE = Check(
@@ -84,3 +84,8 @@ def test_what_passed_sends_nobody_looking() -> None:
 @pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.SDK])
 def test_every_reason_a_person_can_act_on_has_advice(reason: Reason) -> None:
     assert look_at(reason)
+
+
+def test_a_servers_own_words_cannot_drive_a_terminal() -> None:
+    assert "no·[31m entry·" == harmless("no\x1b[31m entry\n")
+    assert 200 == len(harmless("a" * 65_535))

@@ -8,7 +8,7 @@ from typing import Any
 from awscrt import mqtt5
 
 from firstlight.errors import SessionError
-from firstlight.verify.reasons import Reason
+from firstlight.verify.reasons import Reason, harmless
 from firstlight.verify.sdk import Link, after_connack, before_connack
 from firstlight.verify.session import SdkSession, settle
 
@@ -117,4 +117,4 @@ def _said(packet: str, content: Any) -> str:
 def _named(packet: str, code: Any, words: str | None) -> str:
     # a code the SDK has no name for arrives as None
     name = "an unknown code" if code is None else f"0x{int(code):02X} {code.name.lower().replace('_', ' ')}"
-    return f"{packet} {name}" + (f" ({words})" if words else "")
+    return f"{packet} {name}" + (f" ({harmless(words)})" if words else "")

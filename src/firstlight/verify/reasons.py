@@ -55,6 +55,7 @@ TRUST = frozenset({Reason.UNTRUSTED, Reason.SERVER_NAME, Reason.SERVER_DATES})
 CONNECT_DENIED = frozenset({Reason.CLOSED, Reason.CONNACK})
 DENIED = frozenset({Reason.NOT_AUTHORIZED, Reason.REFUSED, Reason.CUT})
 
+_MAX_WORDS = 200
 CLOSED_SENTENCE = (
     "closed by the cloud before CONNACK: just-in-time provisioning, or no policy, or the certificate is not ACTIVE"
 )
@@ -102,6 +103,13 @@ def look_at(reason: str) -> tuple[str, ...]:
     Return where to look, the likeliest first.
     """
     return _LOOK_AT.get(reason, ())
+
+
+def harmless(words: str) -> str:
+    """
+    Return a server's own *words* fit for a terminal: printable, and not too many.
+    """
+    return "".join(c if c.isprintable() else "·" for c in words[:_MAX_WORDS])
 
 
 def closed() -> SessionError:
