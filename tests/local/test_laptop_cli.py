@@ -121,12 +121,17 @@ def test_a_second_up_says_it_is_running(terminal: Terminal) -> None:
 
 def test_env_can_be_evaluated_by_a_shell(terminal: Terminal) -> None:
     """
-    What `env` prints is what a shell reads, whatever its values.
+    What `env` prints is what a shell reads, and nothing is left that names another account.
     """
     up = terminal.up("--no-stacks")
-    script = terminal.run("env").stdout + 'printf %s "$AWS_ENDPOINT_URL_IOT"'
+    script = (
+        f"export AWS_PROFILE=production\n{terminal.run('env').stdout}\n"
+        'echo "$AWS_ENDPOINT_URL_IOT ${AWS_PROFILE-none}"'
+    )
 
-    assert up["endpoint_url"] == subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert f"{up['endpoint_url']} none\n" == said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -173,6 +178,24 @@ def test_when_nothing_runs_each_command_says_so(terminal: Terminal, command: str
     done = terminal.run(command)
 
     assert (code, says) == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize("command", [("up", "--no-stacks"), ("up", "--no-stacks", "--detach"), ("status",), ("down",)])
+def test_a_state_folder_that_cannot_be_used_is_one_sentence(
+    site: Site, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """
+    Exit 2, no traceback.
+    """
+    folder = tmp_path / "state"
+    (folder / "laptop.lock").mkdir(parents=True)
+
+    done = Terminal(folder, site.regions).run(*command)
+
+    assert (2, f"firstlight: The state folder {folder} cannot be used: Is a directory.\n") == (
+        done.returncode,
+        done.stderr,
+    )
 
 
 def test_status_of_nothing_is_a_no(terminal: Terminal) -> None:

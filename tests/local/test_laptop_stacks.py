@@ -121,6 +121,36 @@ def test_an_edited_region_is_an_update(own: Own) -> None:
     assert "fleet" == own.push_one().topic
 
 
+def test_whatever_a_region_can_say_is_deployed(new_site: Callable[[], Site], tmp_path: Path) -> None:
+    """
+    Another region and account, thing type and groups, trusted issuers, alarms: all of it but a billing group.
+    """
+    site = new_site()
+    site.regions.write_text("""
+[aws.us-east-1]
+account = "111122223333"
+token_key_file = "token.pem"
+ca_certificates = ["ca.pem"]
+trusted_issuers = ["ca.pem"]
+naming = "fingerprint"
+stage = "prod"
+alarm_topic_arn = "arn:aws:sns:us-east-1:111122223333:alarms"
+log_retention_days = 0
+thing_type = "sensor"
+thing_groups = ["factory", "north"]
+""")
+
+    with Laptop(tmp_path / "laptop", regions=site.regions) as aws:
+        iot = aws.client("iot")
+        answer = Own(site, Laptop(tmp_path, regions=site.regions), aws).push_one()
+        groups = {group["groupName"] for group in iot.list_thing_groups()["thingGroups"]}
+        types = [kind["thingTypeName"] for kind in iot.list_thing_types()["thingTypes"]]
+
+    assert ("us-east-1", "111122223333") == (aws.region, aws.account)
+    assert ({"factory", "north"}, ["sensor"]) == (groups, types)
+    assert answer.ok, answer
+
+
 def test_a_deleted_stack_leaves_what_it_says_it_retains(new_site: Callable[[], Site], tmp_path: Path) -> None:
     """
     What a region's other stacks and devices stand on stays; nothing else does.

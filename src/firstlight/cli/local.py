@@ -117,7 +117,7 @@ def env(as_json: bool, state: Path) -> None:
         output.print_json(environment)
     else:
         for name, value in environment.items():
-            click.echo(f"export {name}={shlex.quote(value)}")
+            click.echo(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
 
 
 @command.command()

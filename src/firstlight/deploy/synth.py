@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from firstlight import regions
@@ -29,7 +29,7 @@ def synthesize(checkout: Path, regions_file: Path, cache: Path) -> Path:
     An assembly in *cache* made from the same content is used again; others there are removed.
 
     Raises:
-        UsageError: *checkout* is not one of firstlight.
+        UsageError: *checkout* is not one of firstlight, or the CDK is not installed.
         RegionsError: *regions_file* cannot be used.
         DeploymentError: the synth failed.
     """
@@ -72,11 +72,18 @@ def _run(checkout: Path, regions_file: Path, folder: Path) -> None:
 
 
 def _fingerprint(checkout: Path, regions_file: Path, named: tuple[AwsRegion, ...]) -> str:
-    digest = hashlib.sha256(f"{sys.version} {version('aws-cdk-lib')} {regions_file.resolve()}".encode())
+    digest = hashlib.sha256(f"{sys.version} {_cdk_version()} {regions_file.resolve()}".encode())
     for file in (*_sources(checkout), regions_file, *_files(named)):
         digest.update(f"{file} {file.stat().st_size} ".encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()[:32]
+
+
+def _cdk_version() -> str:
+    try:
+        return version("aws-cdk-lib")
+    except PackageNotFoundError as e:
+        raise UsageError("Stacks need the CDK.", hint="pip install 'firstlight[cdk]'") from e
 
 
 def _sources(checkout: Path) -> Iterator[Path]:

@@ -47,9 +47,11 @@ class Addresses:
         )
 
     @property
-    def environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str | None]:
         """
         The variables that point AWS tools, boto3 and firstlight's own commands here, and `LAPTOP_…` for the rest.
+
+        None is for those that must not be set: they would name another account.
         """
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -58,8 +60,9 @@ class Addresses:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": self.credentials.secret_key,
-            # A token of a real session would not fit these keys.
-            "AWS_SESSION_TOKEN": self.credentials.token,
+            "AWS_SESSION_TOKEN": None,
+            "AWS_PROFILE": None,
+            "AWS_DEFAULT_PROFILE": None,
             "LAPTOP_INGEST_URL": self.ingest_url,
             "LAPTOP_MQTT_HOST": self.mqtt_host,
             "LAPTOP_MQTT_PORT": str(self.mqtt_port),

@@ -29,8 +29,7 @@ def start(options: Options, *, report: Callable[[str], None]) -> Addresses:
     Raises:
         FirstlightError: what `keeper.keep` raises.
     """
-    options.folder.mkdir(parents=True, exist_ok=True)
-    log = options.folder / "laptop.log"
+    log = lease.usable(options.folder) / "laptop.log"
     with log.open("wb") as errors_of_it:
         process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
             [sys.executable, "-m", "firstlight.local.keeper", options.to_json()],

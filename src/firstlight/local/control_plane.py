@@ -8,12 +8,13 @@ import shutil
 import time
 from contextlib import suppress
 from http import HTTPStatus
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from firstlight.boto import Credentials
-from firstlight.errors import DeploymentError
+from firstlight.errors import DeploymentError, UsageError
 from firstlight.local.child import Child, listening_socket
 
 ACCOUNT = "123456789012"
@@ -70,6 +71,8 @@ class ControlPlane:
         return self._server is not None and self._server.alive
 
     def __enter__(self) -> Self:
+        if find_spec("ministack") is None:
+            raise UsageError("The laptop's AWS needs ministack.", hint="pip install 'firstlight[laptop]'")
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._temporary.mkdir(parents=True, mode=0o700)
         with listening_socket(self._port, "--port") as listener:

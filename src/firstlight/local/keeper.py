@@ -130,6 +130,9 @@ def main() -> int:
     except FirstlightError as e:
         say(failed={"kind": type(e).__name__, "message": e.message, "hint": e.hint})
         return 1
+    except KeyboardInterrupt:
+        say(failed={"kind": "DeploymentError", "message": "Stopped before they were up.", "hint": ""})
+        return 1
     return 0
 
 

@@ -47,10 +47,9 @@ class Lease:
 def hold(folder: Path) -> Iterator[Lease]:
     """
     Raises:
-        UsageError: somebody else holds it.
+        UsageError: somebody else holds it, or *folder* cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("a") as lock:
+    with _lock_file(usable(folder)) as lock:
         if not _locked(lock, time.monotonic() + _LOOKERS):
             raise UsageError(
                 f"The laptop clouds of {folder} are running already.",
@@ -69,13 +68,18 @@ def current(folder: Path) -> dict[str, Any] | None:
     Return what the holder published, with its `pid`; None when there is no holder.
 
     Before the clouds are up there is only the `pid`.
+
+    Raises:
+        UsageError: *folder* cannot be used.
     """
+    if not (folder / _LOCK).exists():
+        return None
+    with _lock_file(folder) as lock:
+        if _locked(lock, time.monotonic()):
+            return None
     try:
-        with (folder / _LOCK).open("a") as lock:
-            if _locked(lock, time.monotonic()):
-                return None
         note: dict[str, Any] = json.loads((folder / _NOTE).read_text("utf-8"))
-    except FileNotFoundError:
+    except FileNotFoundError:  # it has just ended
         return None
     return note
 
@@ -85,7 +89,7 @@ def wait_until_free(folder: Path, *, seconds: float) -> bool:
     Return whether nobody holds the lease, *seconds* from now at the latest.
     """
     deadline = time.monotonic() + seconds
-    with (folder / _LOCK).open("a") as lock:
+    with _lock_file(folder) as lock:
         return _locked(lock, deadline)
 
 
@@ -100,6 +104,28 @@ def require_current(folder: Path) -> dict[str, Any]:
     if len(found) == 1:
         raise DeploymentError("The laptop clouds are still starting.", hint="Look again in a few seconds.")
     return found
+
+
+def usable(folder: Path) -> Path:
+    """
+    Return *folder*, made if it is not there.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise UsageError(f"The state folder {folder} cannot be made: {e.strerror}.") from e
+    _lock_file(folder).close()
+    return folder
+
+
+def _lock_file(folder: Path) -> IO[str]:
+    try:
+        return (folder / _LOCK).open("a")
+    except OSError as e:
+        raise UsageError(f"The state folder {folder} cannot be used: {e.strerror}.") from e
 
 
 def _locked(lock: IO[str], deadline: float) -> bool:
