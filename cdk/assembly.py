@@ -24,12 +24,7 @@ def app(outdir: Path) -> App:
     """
     Return an app without stacks that synthesizes to the folder *outdir*.
     """
-    return App(
-        outdir=str(outdir),
-        analytics_reporting=False,
-        # Nothing of the bootstrap stack's version matters here, and asking for it needs an SSM parameter.
-        default_stack_synthesizer=DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
-    )
+    return App(outdir=str(outdir), analytics_reporting=False)
 
 
 def add_stacks(scope: App, regions: Iterable[AwsRegion], *, bundle: Bundle, now: datetime) -> None:
@@ -50,6 +45,7 @@ def add_stacks(scope: App, regions: Iterable[AwsRegion], *, bundle: Bundle, now:
                 region=region,
                 code=lambda_.Code.from_asset(str(bundle(region.trusted_issuers))),
                 env=environment,
+                synthesizer=_synthesizer(),
             )
         if region.jitp:
             JitpStack(
@@ -59,7 +55,14 @@ def add_stacks(scope: App, regions: Iterable[AwsRegion], *, bundle: Bundle, now:
                 ca_certificates=_ca_certificates(region, now),
                 now=now,
                 env=environment,
+                synthesizer=_synthesizer(),
             )
+
+
+def _synthesizer() -> DefaultStackSynthesizer:
+    # One for each stack: they collect assets, and a shared one sends every region's to all regions.
+    # Nothing of the bootstrap stack's version matters here, and asking for it needs an SSM parameter.
+    return DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
 
 
 def _ca_certificates(region: AwsRegion, now: datetime) -> list[Certificate]:
