@@ -18,6 +18,8 @@ from firstlight.registries.sigv4 import Credentials, Signer
 # Seconds an idle connection is kept; less than what servers and the balancers before them allow.
 _KEEP_ALIVE = 20.0
 _DNS_SECONDS = 60
+# What a host need not say.
+_PORTS = {"http": ":80", "https": ":443"}
 
 
 class AwsHttp:
@@ -26,14 +28,7 @@ class AwsHttp:
     """
 
     def __init__(self, *, endpoint_url: str, region: str, service: str, clock: Callable[[], float] = time.time) -> None:
-        parts = urlsplit(endpoint_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SettingsError(f"The endpoint URL {endpoint_url!r} is no http or https URL.")
-        standard = {"http": 80, "https": 443}[parts.scheme]
-        self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._prefix = parts.path.rstrip("/")
-        # What aiohttp would send itself; given, because it is signed.
-        self._host = parts.hostname if parts.port in {None, standard} else f"{parts.hostname}:{parts.port}"
+        self._origin, self._host, self._prefix = _parts(endpoint_url)
         self._signer = Signer(region=region, service=service)
         self._clock = clock
         # No version: a bundle holds our modules, not the metadata of a distribution.
@@ -92,6 +87,22 @@ class AwsHttp:
             skip_auto_headers=("accept", "accept-encoding", "content-type"),
         )
         return self._session
+
+
+def _parts(endpoint_url: str) -> tuple[str, str, str]:
+    """
+    Return the origin, what the host header says of it, and what precedes every path.
+    """
+    try:
+        url = urlsplit(endpoint_url)
+        named = bool(url.hostname) and url.port != 0
+    except ValueError:
+        named = False
+    if not named or url.scheme not in _PORTS:
+        raise SettingsError(f"The endpoint URL {endpoint_url!r} is no http or https URL.")
+    # What aiohttp would send itself; given, because it is signed.
+    host = url.netloc.rpartition("@")[2].removesuffix(_PORTS[url.scheme])
+    return f"{url.scheme}://{host}", host, url.path.rstrip("/")
 
 
 def _is_stale(error: aiohttp.ClientError) -> bool:
