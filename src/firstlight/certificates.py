@@ -217,11 +217,18 @@ def _request_instead_of_certificate() -> CertificateError:
 class TrustedIssuers:
     """
     The issuer certificates whose devices are let in.
+
+    Raises:
+        CertificateError: one of them is no CA's.
     """
 
     def __init__(self, issuers: Iterable[Certificate]) -> None:
         self._by_subject: dict[bytes, list[Certificate]] = {}
         for issuer in issuers:
+            if not issuer.is_ca:
+                raise CertificateError(
+                    f"Certificate {issuer.x509.subject.rfc4514_string()} is not a CA certificate and issues nothing."
+                )
             self._by_subject.setdefault(issuer.x509.subject.public_bytes(), []).append(issuer)
 
     def require(self, certificate: Certificate) -> None:

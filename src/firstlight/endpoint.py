@@ -59,4 +59,4 @@ def _trusted(settings: Settings) -> TrustedIssuers | None:
     except OSError as e:
         raise SettingsError(f"The trusted issuers file {path} cannot be read: {e.strerror}.") from e
     except CertificateError as e:
-        raise SettingsError(f"The trusted issuers file {path} holds something else than certificates: {e}") from e
+        raise SettingsError(f"The trusted issuers file {path} cannot be used: {e}") from e

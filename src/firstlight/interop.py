@@ -5,6 +5,7 @@ The Cloud ID push protocol: a request in, a Reply out.  Knows no cloud and no en
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ COMPATIBILITY_VERSION = 1
 MAX_BODY = 6 * 2**20
 MAX_ENTRIES = 10_000
 _MAX_REF = 1024
+_MAX_LISTED = 5
 _RETRY_AFTER = "30"
 
 
@@ -146,7 +148,8 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        self.twice = {k for k in self if sum(k == key for key, _ in pairs) > 1} if len(self) < len(pairs) else set()
+        counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
+        self.twice = {key for key, count in counts.items() if count > 1}
 
 
 def _parse(request: Request) -> _Object:
@@ -204,7 +207,8 @@ def _decode(entry: _Object) -> bytes:
 
 
 def _listed(keys: set[str]) -> str:
-    return ", ".join(repr(k[:40]) for k in sorted(keys))
+    shown = ", ".join(repr(k[:40]) for k in sorted(keys)[:_MAX_LISTED])
+    return shown if len(keys) <= _MAX_LISTED else f"{shown} and others"
 
 
 def _entry(outcome: Outcome, topic: str) -> dict[str, Any]:

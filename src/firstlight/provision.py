@@ -11,7 +11,7 @@ from typing import Protocol
 
 from firstlight import certificates
 from firstlight.certificates import TrustedIssuers
-from firstlight.errors import FirstlightError, NameTakenError
+from firstlight.errors import FirstlightError, InactiveError, NameTakenError, NotAttemptedError
 from firstlight.identity import DeviceIdentity, NamingRule
 
 
@@ -134,8 +134,8 @@ async def _register(devices: Iterable[DeviceIdentity], registry: Registry, deadl
     """
     Register *devices*, one certificate per name at a time; answer by fingerprint.
 
-    The next certificate with a name has its turn only when the one before turns out not to own
-    it, so the order of a push never decides who does.
+    The next certificate with a name has its turn when the one before turns out to be another's, or
+    switched off, so the order of a push never decides who owns it.
     """
     rivals: dict[str, deque[DeviceIdentity]] = {}
     for device in devices:
@@ -146,16 +146,24 @@ async def _register(devices: Iterable[DeviceIdentity], registry: Registry, deadl
         for device, registration in zip(turn, await registry.register(turn, deadline=deadline), strict=True):
             done[device.fingerprint] = registration
             waiting = rivals[device.name]
-            if not isinstance(registration.error, NameTakenError):
-                done.update((rival.fingerprint, _not_the_owner(rival)) for rival in waiting)
+            if not isinstance(registration.error, NameTakenError | InactiveError):
+                done.update((rival.fingerprint, _no_turn(rival, registration)) for rival in waiting)
                 waiting.clear()
             if not waiting:
                 del rivals[device.name]
     return done
 
 
-def _not_the_owner(device: DeviceIdentity) -> Registration:
-    return Registration(error=NameTakenError.of(device.name))
+def _no_turn(rival: DeviceIdentity, first: Registration) -> Registration:
+    if first.error is None:
+        return Registration(error=NameTakenError.of(rival.name))
+    return Registration(
+        error=NotAttemptedError(
+            f"Failed creating and registering thing: not attempted, because another certificate of this push is called "
+            f"{rival.name} too and was not finished.",
+            hint="Push again.",
+        )
+    )
 
 
 def _outcome(ref: str, who: DeviceIdentity | FirstlightError, registrations: dict[str, Registration]) -> Outcome:

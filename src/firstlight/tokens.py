@@ -142,11 +142,12 @@ class Bearer:
                 leeway=CLOCK_SKEW,
                 options={"require": ["aud", "exp", "iat"]},
             )
+            lifetime = claims["exp"] - claims["iat"]
         except jwt.PyJWTError as e:
             raise UnauthorizedError(f"Cannot verify and decode token: {_cause(e)}.") from e
         except (ValueError, TypeError, OverflowError, RecursionError) as e:
             raise UnauthorizedError("Cannot verify and decode token: it is malformed.") from e
-        if claims["exp"] - claims["iat"] > self.max_lifetime:
+        if lifetime > self.max_lifetime:
             raise UnauthorizedError(
                 f"Cannot verify and decode token: it lives longer than {self.max_lifetime} s (exp - iat)."
             )

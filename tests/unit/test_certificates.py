@@ -170,6 +170,14 @@ def test_only_devices_of_trusted_issuers_pass(factory: Factory) -> None:
             trusted.require(stranger)
 
 
+def test_a_device_is_nobodys_issuer(factory: Factory) -> None:
+    """
+    A leaf among the trusted issuers is a slip that would trust nothing, or worse, too much.
+    """
+    with pytest.raises(CertificateError, match="is not a CA certificate"):
+        TrustedIssuers([factory.leaf()])
+
+
 def test_two_issuers_of_one_name_are_both_tried(factory: Factory) -> None:
     """
     A maker that renewed its CA under the old name has devices of both.

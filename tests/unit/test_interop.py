@@ -215,6 +215,18 @@ def test_a17_one_bad_entry_does_not_sink_the_push(factory: Factory) -> None:
     assert "'cert' twice" in answers[-1]["message"]
 
 
+def test_keys_given_very_often_are_counted_once() -> None:
+    """
+    A small body must not keep the endpoint busy: counting is linear, and the sentence stays short.
+    """
+    keys = ",".join(f'"k{i}":0,"k{i}":0' for i in range(100_000))
+
+    reply = _ask(f'{{"action":"provision","certs":[],{keys}}}'.encode())
+
+    assert 400 == reply.status
+    assert len(_error(reply)) < 200
+
+
 def test_none_and_very_many_entries() -> None:
     """
     An empty push is answered with an empty list, a push of ten thousand with ten thousand answers.

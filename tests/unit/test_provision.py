@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from firstlight.errors import CertificateError, NameTakenError, ThrottledError
+from firstlight.errors import CertificateError, InactiveError, ThrottledError
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.provision import Admission, Candidate, Outcome, Registration, provision
 from firstlight.registries.memory import MemoryRegistry
@@ -96,5 +96,35 @@ def test_a_rival_does_not_take_the_name_of_one_who_was_only_late(factory: Factor
 
     outcomes = _provision([Candidate("a", mine.pem.encode()), Candidate("b", other.pem.encode())], _Throttled())
 
-    assert ["throttled", "name-taken"] == _codes(outcomes)
-    assert isinstance(outcomes[1].error, NameTakenError)
+    assert ["throttled", "not-attempted"] == _codes(outcomes)
+
+
+def test_a_replacement_has_its_turn_after_the_one_that_was_switched_off(factory: Factory) -> None:
+    """
+    Whichever stands first in the push: the order never decides.
+    """
+    old, new = factory.leaf(serial=7), Factory(name="Other").leaf(serial=7)
+    for first, second in ((old, new), (new, old)):
+        registry = _Released(old.fingerprint)
+
+        outcomes = _provision([Candidate(c.fingerprint, c.pem.encode()) for c in (first, second)], registry)
+
+        codes = {o.ref: code for o, code in zip(outcomes, _codes(outcomes), strict=True)}
+        assert "ok" == codes[new.fingerprint]
+        assert codes[old.fingerprint] in {"inactive", "name-taken"}
+
+
+class _Released(MemoryRegistry):
+    """
+    A registry in which one certificate is revoked and has given up its name.
+    """
+
+    def __init__(self, revoked: str) -> None:
+        super().__init__()
+        self.revoked = revoked
+
+    async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
+        (device,) = devices
+        if device.fingerprint == self.revoked:
+            return [Registration(error=InactiveError.of("REVOKED"))]
+        return await super().register(devices, deadline=deadline)

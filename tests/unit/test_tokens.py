@@ -70,6 +70,7 @@ def test_the_services_token_is_admitted() -> None:
         ({"nbf": datetime(2100, 1, 1, tzinfo=UTC)}, "it is not valid yet"),
         ({"exp": datetime(2100, 1, 1, tzinfo=UTC)}, "it lives longer than 86400 s"),
         ({"exp": "soon"}, "it is malformed"),
+        ({"exp": "4102444800"}, "it is malformed"),
     ],
 )
 def test_a1_a_token_must_say_for_whom_since_when_and_until_when(changes: dict[str, Any], reason: str) -> None:

@@ -46,7 +46,8 @@ def _show(findings: Findings, seconds: float) -> None:
         [(f.what, Text("✓", "green") if f.held else Text("✗", "red"), f.seen) for f in findings.findings],
     )
     verdict = "Everything held" if findings.held else "NOT everything held"
-    output.out.print(f"{verdict} in {seconds:.0f} s.", highlight=False)
+    where = f" The logs are in {findings.logs}." if findings.logs else ""
+    output.out.print(f"{verdict} in {seconds:.0f} s.{where}", highlight=False)
 
 
 def _mark(device: DeviceRow) -> Text:

@@ -38,6 +38,8 @@ class Findings:
 
     devices: list[DeviceRow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    # The folder to look in when something did not hold.
+    logs: str = ""
 
     def note(self, what: str, seen: str, *, held: bool) -> None:
         """

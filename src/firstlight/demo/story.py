@@ -5,6 +5,7 @@ The demo, step by step.  Every sentence it ends with was seen in this run.
 import asyncio
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -37,7 +38,9 @@ Tell = Callable[[str], None]
 
 def run(folder: Path, *, reel: Path | None, tell: Tell) -> Findings:
     """
-    Do the whole job once in *folder*, which is emptied first, and return what was seen.
+    Do the whole job once, in a new folder in *folder*, and return what was seen.
+
+    The new folder stays only if something did not hold: its logs say why.
 
     *reel* names more certificates to push: a file, a folder or a manifest.  *tell* hears each step.
 
@@ -46,11 +49,11 @@ def run(folder: Path, *, reel: Path | None, tell: Tell) -> Findings:
         DeploymentError: the laptop clouds did not start.
     """
     more = read([reel]) if reel else []
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(dir=folder))
     cast = assemble(datetime.now(UTC), taken={certificates.load(e.certificate).serial for e in more})
     began = time.monotonic()
-    with Laptop(folder, regions=cast.write_regions(folder, _REGION), report=tell) as laptop:
+    with Laptop(place, regions=cast.write_regions(place, _REGION), report=tell) as laptop:
         story = _Story(cast, laptop, more, tell)
         story.findings.note(
             "stacks deployed",
@@ -64,6 +67,10 @@ def run(folder: Path, *, reel: Path | None, tell: Tell) -> Findings:
         f"ports {' and '.join(map(str, ports))} answer no more",
         held=not any(map(_answers, ports)),
     )
+    if story.findings.held:
+        shutil.rmtree(place)
+    else:
+        story.findings.logs = str(place)
     return story.findings
 
 

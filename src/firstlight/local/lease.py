@@ -72,7 +72,11 @@ def current(folder: Path) -> dict[str, Any] | None:
     Raises:
         UsageError: *folder* cannot be used.
     """
-    if not (folder / _LOCK).exists():
+    try:
+        known = (folder / _LOCK).exists()
+    except OSError as e:
+        raise UsageError(f"The state folder {folder} cannot be used: {e.strerror}.") from e
+    if not known:
         return None
     with _lock_file(folder) as lock:
         if _locked(lock, time.monotonic()):
