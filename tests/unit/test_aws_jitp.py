@@ -83,6 +83,35 @@ def test_a_foreign_device_leaves_no_trace(factory: Factory) -> None:
     run(test())
 
 
+def test_a_ca_is_no_device(factory: Factory) -> None:
+    """
+    Whoever holds the CA's key and connects with its own certificate gets no thing.
+    """
+
+    async def test() -> None:
+        aws = MemoryAwsIot.with_jitp(factory.ca)
+        async with Case(aws) as case:
+            assert "no registered ACTIVE CA signed it" in (await case.refuse(factory.ca)).why
+        assert {} == aws.known
+
+    run(test())
+
+
+def test_a_devices_own_words_stay_on_their_line(factory: Factory, tmp_path: Path) -> None:
+    """
+    A common name cannot forge a line of the log, nor drive a terminal.
+    """
+
+    async def test() -> None:
+        aws = MemoryAwsIot.with_jitp(factory.ca)
+        async with Case(aws, tmp_path / "jitp.log") as case:
+            await case.refuse(factory.leaf("x\n2026 PROVISIONED\x1b[2J"), "y\nconnected")
+        (line,) = (tmp_path / "jitp.log").read_text().splitlines()
+        assert "CN=x\\n2026 PROVISIONED\\x1b[2J" in line
+
+    run(test())
+
+
 def test_cas_of_one_name_are_told_apart(factory: Factory) -> None:
     """
     The CA whose key signed the device decides how it is provisioned.

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from firstlight.local.mqtt.journal import one_line
+
 _KEPT = 1_000
 
 
@@ -36,7 +38,7 @@ class Attempt:
     def __str__(self) -> str:
         result = f"PROVISIONED {self.thing_name or '(no thing)'}" if self.provisioned else f"FAILED {self.reason}"
         extra = " ".join([self.hint, *(f"({note})" for note in self.notes)]).strip()
-        return (
+        return one_line(
             f"{self.at:%Y-%m-%dT%H:%M:%SZ} {result}{' ' + extra if extra else ''} "
             f"[certificate {self.certificate_id[:16]}… {self.subject or 'without a subject'}, "
             f"CA {self.issuer_id[:16]}…, {self.template}, {self.milliseconds} ms]"

@@ -105,8 +105,8 @@ def _listed(name: str, values: list[str]) -> Iterator[tuple[str, str | tuple[str
 def _alternatives(certificate: Certificate, oid: x509.ObjectIdentifier) -> Iterator[tuple[str, list[str]]]:
     try:
         names = certificate.x509.extensions.get_extension_for_oid(oid).value
-    except (x509.ExtensionNotFound, ValueError):
-        # ValueError: extensions that cannot be read are as good as none
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        # extensions that cannot be read are as good as none
         return
     if isinstance(names, x509.SubjectAlternativeName | x509.IssuerAlternativeName):
         for attribute, kind in _ALTERNATIVES.items():

@@ -106,6 +106,8 @@ class Conversation:
         """
         Take what the client sent.  Whatever it is, it can end this conversation only.
         """
+        if self._over:
+            return
         if self._fresh and data:
             self._fresh = False
             if data[0] != _CONNECT:

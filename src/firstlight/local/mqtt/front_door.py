@@ -4,6 +4,7 @@ The MQTT front door of a laptop cloud: listens, and keeps order among its connec
 
 import asyncio
 import contextlib
+import logging
 import socket
 
 from OpenSSL import SSL
@@ -17,6 +18,7 @@ from firstlight.local.mqtt.reasons import Reason
 from firstlight.local.mqtt.router import Router
 from firstlight.local.mqtt.terms import Peer
 
+_LOG = logging.getLogger("firstlight.mqtt")
 _BACKLOG = 1_024
 _TICK = 0.25
 _GOODBYE = 2.0
@@ -139,7 +141,10 @@ class FrontDoor:
                 self._enforce_time(connection, now)
             self._router.expire()
             if now >= next_recheck:
-                await self._show_out()
+                try:
+                    await self._show_out()
+                except Exception:  # noqa: BLE001 -- a personality's mistake must not end keep-alives and time-outs
+                    _LOG.exception("Could not look who must go.")
                 next_recheck = loop.time() + self._recheck
 
     def _enforce_time(self, connection: Connection, now: float) -> None:

@@ -21,7 +21,14 @@ class Happening:
     why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.what} client={self.client_id!r} {self.who}" + (f": {self.why}" if self.why else "")
+        return one_line(f"{self.what} client={self.client_id!r} {self.who}" + (f": {self.why}" if self.why else ""))
+
+
+def one_line(text: str) -> str:
+    """
+    Return *text* with everything escaped that could end a line or drive a terminal: clients have a say in it.
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 Journal = Callable[[Happening], None]

@@ -43,7 +43,11 @@ def peer_certificate(connection: SSL.Connection) -> Certificate | None:
     """
     try:
         shown = connection.get_peer_certificate(as_cryptography=True)
-        return None if shown is None else Certificate(shown, shown.public_bytes(Encoding.DER))
+        if shown is None:
+            return None
+        # parsed when asked for, and everybody will ask
+        _ = shown.subject, shown.issuer, shown.serial_number, shown.not_valid_after_utc, shown.not_valid_before_utc
+        return Certificate(shown, shown.public_bytes(Encoding.DER))
     except ValueError:
         return None
 
