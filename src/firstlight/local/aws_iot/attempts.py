@@ -3,7 +3,6 @@ The log of JITP runs: one line a person can read for each attempt, and the same 
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -53,7 +52,6 @@ class AttemptLog:
 
     path: Path | None = None
     latest: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    observers: list[Callable[[Attempt], None]] = field(default_factory=list)
     _file: TextIO | None = None
 
     def add(self, attempt: Attempt) -> None:
@@ -63,8 +61,6 @@ class AttemptLog:
                 # line by line, for whoever reads along
                 self._file = self.path.open("a", encoding="utf-8", buffering=1)
             self._file.write(f"{attempt}\n")
-        for observer in self.observers:
-            observer(attempt)
 
     def close(self) -> None:
         if self._file is not None:

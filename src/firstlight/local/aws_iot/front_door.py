@@ -9,7 +9,6 @@ or, as all that a process does, `asyncio.run(serve(settings, until=…))`.  It n
 `endpoint_url` from the first connect on, and nothing of it before.
 """
 
-import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -145,10 +144,3 @@ async def serve(
         await until()
     finally:
         await door.stop()
-
-
-def run(settings: Settings, *, until: Callable[[], Awaitable[None]]) -> None:
-    """
-    `serve` in a loop of its own.
-    """
-    asyncio.run(serve(settings, until=until))

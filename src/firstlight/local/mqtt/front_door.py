@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import time
 
 from OpenSSL import SSL
 
@@ -53,6 +54,7 @@ class FrontDoor:
         self._recheck = recheck
         self._patience = patience
         self._journal = journal
+        self._router = Router(cloud.dialect, time.monotonic)
         self._connections: set[Connection] = set()
         self._nobody = asyncio.Event()
         self._nobody.set()
@@ -74,7 +76,6 @@ class FrontDoor:
             DeploymentError: the port is taken, or the address is not this machine's.
         """
         loop = asyncio.get_running_loop()
-        self._router = Router(self._cloud.dialect, loop.time)
         try:
             if self._listener is not None:
                 self._server = await loop.create_server(self._accept, sock=self._listener, backlog=_BACKLOG)

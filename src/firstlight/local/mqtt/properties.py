@@ -122,7 +122,8 @@ IN_CONNECT = frozenset(
     }
 )
 IN_WILL = frozenset(_MESSAGE | {_P.WILL_DELAY})
-IN_PUBLISH = frozenset(_MESSAGE | {_P.TOPIC_ALIAS, _P.SUBSCRIPTION_IDENTIFIER})
+# no subscription identifier: that is the server's to send
+IN_PUBLISH = frozenset(_MESSAGE | {_P.TOPIC_ALIAS})
 IN_PUBACK = frozenset({_P.REASON_STRING, _P.USER_PROPERTY})
 IN_SUBSCRIBE = frozenset({_P.SUBSCRIPTION_IDENTIFIER, _P.USER_PROPERTY})
 IN_UNSUBSCRIBE = frozenset({_P.USER_PROPERTY})
