@@ -365,6 +365,36 @@ def test_a_failed_run_is_explained(
     asyncio.run(test())
 
 
+def test_a_role_of_managed_policies_within_a_boundary(aws: Addresses, maker: Factory, tmp_path: Path) -> None:
+    """
+    What a role may do is read wherever IAM keeps it.
+    """
+
+    async def test() -> None:
+        site = JitpSite(aws, maker).deploy(actions=["RegisterThing"])
+        everything = [f"iot:{action}" for action in ACTIONS]
+
+        def managed(name: str, actions: list[str]) -> str:
+            document = {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
+            }
+            created = site.iam.create_policy(PolicyName=f"{name}-{site.suffix}", PolicyDocument=json.dumps(document))
+            return str(created["Policy"]["Arn"])
+
+        identity = device(maker, tmp_path, f"thing-{site.suffix}")
+        async with front_door(aws, tmp_path) as door:
+            assert "may not iot:DescribeCertificate" in (await door.refused(identity)).why
+            site.iam.attach_role_policy(RoleName=site.role_name, PolicyArn=managed("Provision", everything))
+            boundary = managed("Boundary", [a for a in everything if a != "iot:CreateThing"])
+            site.iam.put_role_permissions_boundary(RoleName=site.role_name, PermissionsBoundary=boundary)
+            assert "may not iot:CreateThing" in (await door.refused(identity)).why
+            site.iam.delete_role_permissions_boundary(RoleName=site.role_name)
+            assert "provisioned just in time" in (await door.refused(identity)).why
+
+    asyncio.run(test())
+
+
 def test_an_illegal_thing_name(aws: Addresses, maker: Factory, tmp_path: Path) -> None:
     """
     A common name with a space is no thing's name.
