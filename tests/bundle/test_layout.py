@@ -31,7 +31,7 @@ def test_two_builds_are_equal(checkout: Path, tmp_path: Path) -> None:
     assert archives[0] == archives[1]
 
 
-def test_code_cannot_be_stale(checkout: Path) -> None:
+def test_a4_code_cannot_be_stale(checkout: Path) -> None:
     """
     What is changed in the checkout is changed in the next bundle, and what is gone is gone.
     """

@@ -232,3 +232,19 @@ def test_a_device_costs_four_calls_and_a_process_two(in_stub: InStub, new_device
         } == dict(world.stub.calls)
 
     in_stub(promise)
+
+
+def test_a8_devices_are_registered_side_by_side(in_stub: InStub, new_devices: NewDevices) -> None:
+    """
+    One after the other, a push of 500 would take 43 seconds at 20 ms a call.
+    """
+
+    async def promise(world: StubWorld) -> None:
+        world.weather(latency_ms=20)
+
+        await register(world.another_process(), *new_devices(100))
+
+        # a connection carries one call at a time
+        assert 32 <= len(world.stub.connections)
+
+    in_stub(promise)

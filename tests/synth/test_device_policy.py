@@ -20,7 +20,7 @@ _SHADOW = f"$aws/things/{_THING}/shadow/*"
     ("stack", "name"),
     [("FirstlightIngest-eu-west-1", "FirstlightDevice"), ("FirstlightJitp-eu-west-1", "FirstlightJitpDevice")],
 )
-def test_a_device_is_itself_and_speaks_on_its_own_topics(committed: Synthesized, stack: str, name: str) -> None:
+def test_a2_a_device_is_itself_and_speaks_on_its_own_topics(committed: Synthesized, stack: str, name: str) -> None:
     """
     Connect as the thing it is attached to; telemetry up, commands down, its echo, its shadow; nothing else.
     """

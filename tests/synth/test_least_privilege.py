@@ -98,7 +98,7 @@ def test_a_grant_without_reason_cannot_be_made(grant: dict[str, Any]) -> None:
         Grant(**{"actions": ("iot:GetPolicy",)} | grant)
 
 
-def test_the_function_may_do_what_it_calls_and_no_more(committed: Synthesized, full: Synthesized) -> None:
+def test_a7_the_function_may_do_what_it_calls_and_no_more(committed: Synthesized, full: Synthesized) -> None:
     """
     Its IoT actions are the registry's operations; it asks for no endpoint where it is told one.
     """

@@ -156,7 +156,7 @@ def _pem(noise: bytes) -> bytes:
 _SOME: Certificate = Factory().leaf()
 
 
-def test_only_devices_of_trusted_issuers_pass(factory: Factory) -> None:
+def test_a6_only_devices_of_trusted_issuers_pass(factory: Factory) -> None:
     """
     A name is not enough: a CA that only calls itself like the trusted one signs in vain.
     """
