@@ -35,7 +35,9 @@ class StubWorld:
         stub = StubCloud(StubRegistry(policies={POLICY}))
         return cls(stack, stub, await stack.enter_async_context(serving(stub)))
 
-    def another_process(self, policy: str = "", patience: Patience = HASTY, max_in_flight: int = 256) -> AwsIotRegistry:
+    def another_process(
+        self, policy: str = "", patience: Patience = HASTY, max_in_flight: int = 256, device_endpoint: str = ""
+    ) -> AwsIotRegistry:
         registry = AwsIotRegistry(
             region="us-east-1",
             policy_name=policy or POLICY,
@@ -43,6 +45,7 @@ class StubWorld:
             endpoint_url=self.url,
             patience=patience,
             max_in_flight=max_in_flight,
+            device_endpoint=device_endpoint,
         )
         self._stack.push_async_callback(registry.close)
         return registry
