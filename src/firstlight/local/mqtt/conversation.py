@@ -99,8 +99,11 @@ class Conversation:
         return self._terms.keep_alive * 1.5 if self._terms else 0.0
 
     @property
-    def is_deciding(self) -> bool:
-        return self._deciding is not None
+    def deciding(self) -> asyncio.Task[None] | None:
+        """
+        The decision at CONNECT, while it is under way.
+        """
+        return self._deciding
 
     def received(self, data: bytes) -> None:
         """
@@ -131,7 +134,7 @@ class Conversation:
         except PacketError as e:
             self.end(e.reason, str(e))
 
-    def end(self, reason: Reason, why: str, *, what: str = "ended") -> None:
+    def end(self, reason: Reason, why: str) -> None:
         """
         End it from this side and say so to a client that can be told.
         """
@@ -141,7 +144,7 @@ class Conversation:
             self._wire.write(encoding.disconnect(self.version, reason))
         elif self._deciding is None and (told := encoding.refusal(self.version, reason)):
             self._wire.write(told)
-        self._finish(what if self.client is not None else "refused", why)
+        self._finish("ended" if self.client is not None else "refused", why)
         self._wire.hang_up()
 
     def lost(self, why: str = "the connection was lost") -> None:
@@ -273,14 +276,14 @@ class Conversation:
         if self._session is None or self._terms is None:
             return
         self._router.leave(self._session, self)
-        will = self._terms.will
-        if (
-            will
-            and not self._goodbye
-            and self.client
-            and not self.client.publish_refusal(will.topic, retain=will.retain)
-        ):
-            self._router.publish(will, publisher=self._session)
+        if self._terms.will and not self._goodbye and self.client:
+            self._leave_will(self._terms.will, self.client)
+
+    def _leave_will(self, will: Message, client: Client) -> None:
+        # its policy may have changed since CONNECT
+        if client.publish_refusal(will.topic, retain=will.retain) or self._cloud.published(client, will):
+            return
+        self._router.publish(will, publisher=self._session)
 
 
 def _certificate_of(peer: Peer) -> str:

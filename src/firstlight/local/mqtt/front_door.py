@@ -99,11 +99,13 @@ class FrontDoor:
         self._server.close()
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
+        deciding = [c.conversation.deciding for c in self._connections if c.conversation and c.conversation.deciding]
         for connection in list(self._connections):
             if connection.conversation is not None:
                 connection.conversation.end(Reason.SERVER_SHUTTING_DOWN, "the front door closes")
             connection.hang_up()
         await self._cloud.closed()
+        await asyncio.gather(*deciding, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._nobody.wait(), _GOODBYE)
         for connection in list(self._connections):
@@ -156,7 +158,7 @@ class FrontDoor:
         elif conversation is not None and conversation.is_open:
             if now - connection.heard > conversation.silence_allowed:
                 conversation.end(Reason.KEEP_ALIVE_TIMEOUT, "it was silent for longer than its keep-alive")
-        elif now - connection.since > self._patience and not (conversation and conversation.is_deciding):
+        elif now - connection.since > self._patience and not (conversation and conversation.deciding):
             connection.abort("no CONNECT came")
 
     async def _show_out(self) -> None:
