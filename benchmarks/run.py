@@ -84,14 +84,17 @@ def main() -> int:
     parser.add_argument("--uvloop", action="store_true", help="run the server on uvloop")
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
     options = parser.parse_args()
+    chosen = [s for s in SCENARIOS if options.only in s.name for _ in range(options.repeat)]
+    if not chosen:
+        parser.error(f"no scenario's name contains {options.only!r}: {', '.join(s.name for s in SCENARIOS)}")
     console = Console(stderr=True)
     rows: list[tuple[Scenario, Result, list[str]]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for scenario in [s for s in SCENARIOS if options.only in s.name for _ in range(options.repeat)]:
+        for scenario in chosen:
             with console.status(scenario.name):
                 result = run(scenario, Path(folder), uvloop=options.uvloop)
             rows.append((scenario, result, [text for text, holds in scenario.checks if not holds(result)]))
-    _print_json(rows) if options.json else Console(width=160).print(_table(rows))
+    _print_json(rows) if options.json else Console(width=180).print(_table(rows))
     for scenario, result, broken in rows:
         for text in broken:
             console.print(f"[red]{scenario.name}: not {text}[/] {result.audit} {result.messages}")
