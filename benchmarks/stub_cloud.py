@@ -82,7 +82,7 @@ class StubCloud:
             raise Refused(limits.throttle_status, "ThrottlingException", "Rate exceeded")
         fault = limits.fault(name)
         if fault and fault not in {HANG, LATE, LOST}:
-            raise Refused(500, fault, "injected")
+            raise Refused(404 if fault == "ResourceNotFoundException" else 500, fault, "injected")
         done = handle(self.registry, request) if fault != HANG else {}
         if fault in {HANG, LATE}:
             # Until the client has gone, which cancels this, or the stub closes.

@@ -60,7 +60,7 @@ class StubWorld:
         thing = self.stub.registry.things.get(device.name)
         arn = certificate_arn(device.fingerprint)
         attached = thing is not None and arn in thing.principals
-        return attached and self.status(device) == "ACTIVE" and POLICY in self.stub.registry.attached[arn]
+        return attached and self.status(device) == "ACTIVE" and POLICY in self.stub.registry.attached.get(arn, ())
 
     def set_status(self, device: DeviceIdentity, status: str) -> None:
         self.stub.registry.certificates[device.fingerprint] = status

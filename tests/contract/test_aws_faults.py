@@ -113,7 +113,9 @@ def test_a15_a_process_that_dies_in_any_call_leaves_what_a_push_repairs(
         with pytest.raises(asyncio.CancelledError):
             await dying
 
-        assert not world.can_connect(device) or (call, fault) == ("AttachPolicy", LATE)
+        # The policy is last: there is none before all the rest is there.
+        done = (call, fault) == ("AttachPolicy", LATE)
+        assert [done, done] == [bool(world.stub.registry.attached), world.can_connect(device)]
         world.weather()
         assert ["ok"] == codes(await register(world.another_process(), device))
         _require_each_once(world, [device])
@@ -220,6 +222,26 @@ def test_a_policy_that_vanishes_is_asked_for_again(in_stub: InStub, new_devices:
         assert world.attributes(never.name) is None
         world.stub.registry.policies.add("FirstlightDevice")
         assert ["ok", "ok"] == codes(await register(registry, late, never))
+
+    in_stub(promise)
+
+
+def test_a_thing_that_vanishes_on_the_way_is_made_again(in_stub: InStub, new_devices: NewDevices) -> None:
+    """
+    Deleted meanwhile, or not yet seen everywhere: begun again, but not for ever.
+    """
+
+    async def promise(world: StubWorld) -> None:
+        (device,) = new_devices(1)
+        world.weather(faults={"AttachThingPrincipal": {"ResourceNotFoundException": 1.0}})
+
+        (failed,) = await register(world.registry, device)
+
+        assert failed.error is not None
+        assert "AttachThingPrincipal was refused with ResourceNotFoundException" in failed.error.message
+        assert 3 == world.stub.calls["CreateThing"]
+        world.weather(faults={"AttachThingPrincipal": {"ResourceNotFoundException": 0.03}})
+        assert ["ok"] * 60 == codes(await register(world.registry, device, *new_devices(59)))
 
     in_stub(promise)
 

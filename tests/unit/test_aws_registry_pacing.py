@@ -75,6 +75,22 @@ def test_the_window_keeps_one_place_at_least() -> None:
     assert 1 == window.size
 
 
+def test_nobody_enters_who_would_hardly_end_before_the_deadline() -> None:
+    """
+    Twice as long as a device takes, as far as is known; half of a short time is used in any case.
+    """
+    window = Window(256)
+    assert 100 == window.last_entry(now=0, deadline=100)
+
+    for _ in range(50):
+        assert window.entered_at_once()
+        window.leave(entered=10, now=13, throttled=False)
+
+    assert 94 == round(window.last_entry(now=0, deadline=100))
+    assert 98 == window.last_entry(now=96, deadline=100)
+    assert 100 == window.last_entry(now=101, deadline=100)
+
+
 def test_whoever_waits_first_enters_first() -> None:
     """
     And whoever comes later does not overtake.

@@ -78,8 +78,8 @@ class AwsIotRegistry:
             return [Registration(error=e)] * len(devices)
         running: list[asyncio.Task[Registration]] = []
         async with asyncio.TaskGroup() as group:
-            last_start = self._last_start(deadline)
-            while len(running) < len(devices) and await self._entered(last_start):
+            until = self._window.last_entry(now=loop.time(), deadline=deadline)
+            while len(running) < len(devices) and await self._entered(until):
                 running.append(self._started(group, devices[len(running)], deadline))
         left = len(devices) - len(running)
         return [task.result() for task in running] + [Registration(error=aws_errors.not_attempted())] * left
@@ -90,20 +90,13 @@ class AwsIotRegistry:
         """
         await self._http.close()
 
-    def _last_start(self, deadline: float) -> float:
-        """
-        Return when to begin the last device: whoever begins should have the time to end.
-        """
-        left = max(0.0, deadline - asyncio.get_running_loop().time())
-        return deadline - min(2 * self._window.typical, left / 2)
-
-    async def _entered(self, last_start: float) -> bool:
-        if asyncio.get_running_loop().time() >= last_start:
+    async def _entered(self, until: float) -> bool:
+        if asyncio.get_running_loop().time() > until:
             return False
         if self._window.entered_at_once():
             return True
         try:
-            async with asyncio.timeout_at(last_start):
+            async with asyncio.timeout_at(until):
                 await self._window.enter()
         except TimeoutError:
             return False

@@ -34,7 +34,7 @@ class Window:
         self._waiting: deque[asyncio.Future[None]] = deque()
         # When somebody last had to wait, and when the size was last cut.
         self._short_at = self._cut_at = float("-inf")
-        self.typical = 0.0
+        self._typical = 0.0
 
     @property
     def size(self) -> int:
@@ -42,6 +42,12 @@ class Window:
         How many devices may be in flight now.
         """
         return int(self._size)
+
+    def last_entry(self, *, now: float, deadline: float) -> float:
+        """
+        Return until when to let devices in: whoever enters should have the time to end before *deadline*.
+        """
+        return deadline - min(2 * self._typical, max(0.0, deadline - now) / 2)
 
     def entered_at_once(self) -> bool:
         """
@@ -76,7 +82,7 @@ class Window:
         Give the place back; an undisturbed device during whose time somebody waited widens the window.
         """
         self._in_flight -= 1
-        self.typical += _WEIGHT * (now - entered - self.typical)
+        self._typical += _WEIGHT * (now - entered - self._typical)
         if entered <= self._short_at and not throttled:
             step = _GROWTH if self._size < self._threshold else 1 / self._size
             self._size = min(self._limit, self._size + step)
