@@ -17,9 +17,9 @@ from tests.contract.worlds import codes, register, until
 
 CALLS = ("CreateThing", "RegisterCertificateWithoutCA", "AttachThingPrincipal", "AttachPolicy")
 # Gives up at once, so that what AWS does to a device shows.
-HELPLESS = Patience(attempt=0.2, base=0.001, longest=0.001, failures=1)
+HELPLESS = Patience(attempt=0.4, base=0.001, longest=0.001, failures=1)
 # Repeats a call once.
-IMPATIENT = Patience(attempt=0.2, base=0.001, longest=0.001, failures=2)
+IMPATIENT = Patience(attempt=0.4, base=0.001, longest=0.001, failures=2)
 
 
 async def _pushed_until_done(
@@ -151,8 +151,9 @@ def test_a_hanging_call_is_answered_at_the_deadline(in_stub: InStub, new_devices
     """
 
     async def promise(world: StubWorld) -> None:
-        world.weather(faults={"CreateThing": {HANG: 1.0}})
         registry = world.another_process(patience=Patience(attempt=60), max_in_flight=2)
+        await register(registry, *new_devices(1))
+        world.weather(faults={"CreateThing": {HANG: 1.0}})
 
         registrations = await register(registry, *new_devices(5), seconds=0.3)
 
