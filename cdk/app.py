@@ -39,7 +39,7 @@ def _synthesize(environ: MutableMapping[str, str]) -> None:
 
     app = assembly.app(Path(environ.get("CDK_OUTDIR") or "cdk.out").resolve())
     file = environ.get("FIRSTLIGHT_REGIONS_FILE") or app.node.try_get_context("regions_file") or "regions.toml"
-    assembly.add_stacks(app, regions.load(Path(file)), bundle=_bundle, now=datetime.now(UTC))
+    assembly.add_stacks(app, regions.load(Path(file)).aws, bundle=_bundle, now=datetime.now(UTC))
     app.synth()
 
 

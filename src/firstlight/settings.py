@@ -39,17 +39,19 @@ class Settings:
     trusted_issuers_file: str = ""
     # A custom domain for devices; empty means the account's own endpoint, asked for once.
     device_endpoint: str = ""
+    # Host name of the IoT Hub; set on Azure, empty on AWS.
+    hub: str = ""
     # Seconds a push may take: the gateway in front gives up at 29.
     deadline: int = 25
 
     @property
     def rule(self) -> NamingRule:
         """
-        The naming rule with its prefix: the reference's `Infineon_` for serials, none otherwise.
+        The naming rule with its prefix: the reference's, which is `Infineon_` for serials on AWS, none otherwise.
         """
         if self.thing_prefix == "-":
             return NamingRule(self.naming, "")
-        default = _REFERENCE_THING_PREFIX if self.naming is Naming.SERIAL else ""
+        default = _REFERENCE_THING_PREFIX if self.naming is Naming.SERIAL and not self.hub else ""
         return NamingRule(self.naming, self.thing_prefix or default)
 
     @classmethod

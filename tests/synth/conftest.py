@@ -70,7 +70,7 @@ def committed(synthesize: Synthesize) -> Synthesized:
     """
     What regions.toml in the repository makes.
     """
-    return synthesize(regions.load(CHECKOUT / "regions.toml"))
+    return synthesize(regions.load(CHECKOUT / "regions.toml").aws)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +83,7 @@ def full_region(factory: Factory, tmp_path_factory: pytest.TempPathFactory) -> A
     pki.write_certificate(folder / "ca-2.pem", Factory("Second Device CA").ca)
     (folder / "key.pem").write_bytes(pki.public_pem(factory.key))
     (folder / "regions.toml").write_text(_FULL)
-    (region,) = regions.load(folder / "regions.toml")
+    (region,) = regions.load(folder / "regions.toml").aws
     return region
 
 

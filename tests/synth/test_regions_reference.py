@@ -34,7 +34,7 @@ def test_the_example_is_one(tmp_path: Path) -> None:
     (tmp_path / "pki" / "ca.pem").touch()
     (tmp_path / "regions.toml").write_text(example)
 
-    assert ["eu-west-1", "us-east-1"] == [r.name for r in regions.load(tmp_path / "regions.toml")]
+    assert ["eu-west-1", "us-east-1"] == [r.name for r in regions.load(tmp_path / "regions.toml").aws]
 
 
 def test_the_page_about_deploying_names_stacks_and_outputs(committed: Synthesized) -> None:

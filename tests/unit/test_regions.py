@@ -12,7 +12,7 @@ _KEY = 'token_key_url = "https://cloudid.example/key.pem"\n'
 def _load(folder: Path, text: str) -> tuple[regions.AwsRegion, ...]:
     path = folder / "regions.toml"
     path.write_text(text)
-    return regions.load(path)
+    return regions.load(path).aws
 
 
 def test_defaults_hold_where_a_region_says_nothing(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_the_committed_file_names_two_regions() -> None:
     """
     The repository's own regions.toml is one a newcomer can synthesize.
     """
-    assert ["eu-west-1", "us-east-1"] == [r.name for r in regions.load(Path("regions.toml"))]
+    assert ["eu-west-1", "us-east-1"] == [r.name for r in regions.load(Path("regions.toml")).aws]
 
 
 @pytest.mark.parametrize(

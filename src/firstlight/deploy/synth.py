@@ -35,7 +35,7 @@ def synthesize(checkout: Path, regions_file: Path, cache: Path) -> Path:
     """
     if not (checkout / "cdk" / "app.py").is_file():
         raise UsageError(f"{checkout} has no cdk/app.py.", hint="Stacks are synthesized from a checkout of firstlight.")
-    assembly = cache / _fingerprint(checkout, regions_file, regions.load(regions_file))
+    assembly = cache / _fingerprint(checkout, regions_file, regions.load(regions_file).aws)
     if not (assembly / "manifest.json").is_file():
         shutil.rmtree(cache, ignore_errors=True)
         unfinished = assembly.with_suffix(".new")

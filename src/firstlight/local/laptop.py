@@ -60,8 +60,7 @@ class Laptop:
         self._running = ExitStack()
 
     def __enter__(self) -> Addresses:
-        named = regions_file.load(self._regions)
-        self._region = regions_file.find(named, self._wanted) if self._wanted else named[0]
+        self._region = regions_file.find(regions_file.load(self._regions).aws, self._wanted)
         account = self._region.account or ACCOUNT
         with ExitStack() as started:
             self._report("Starting the laptop's AWS")

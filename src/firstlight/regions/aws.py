@@ -1,15 +1,12 @@
 """
-regions.toml to frozen regions: the only file that names one.
+What regions.toml says of an AWS region.
 """
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin
 
-from firstlight.errors import RegionsError
 from firstlight.identity import Naming
 
 _AWS_REGION = re.compile(r"(us|eu|ap|sa|ca|me|af|il|mx)(-gov|-iso[a-z]?)?-[a-z]+-\d")
@@ -94,56 +91,24 @@ class AwsRegion:
     thing_groups: tuple[str, ...] = ()
     billing_group: str = ""
 
+    def problems(self) -> Iterator[str]:
+        """
+        Say in a sentence each what cannot be deployed.
+        """
+        yield from _problems(self)
 
-def load(path: Path) -> tuple[AwsRegion, ...]:
-    """
-    Return the regions of the file at *path*, in its order.
-
-    A key in `[defaults]` holds for every region that does not set it itself.  Relative paths are
-    relative to the file.
-
-    Raises:
-        RegionsError: the file cannot be read, or something in it is unknown, unusable or missing.
-    """
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except OSError as e:
-        raise RegionsError(f"{path} cannot be read: {e.strerror}.") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise RegionsError(f"{path} is not TOML: {e}.") from e
-    _only(document, {"defaults", "aws"}, path, "")
-    defaults = _table(document.get("defaults", {}), path, "defaults")
-    aws = _table(document.get("aws", {}), path, "aws")
-    if not aws:
-        raise RegionsError(f"{path} names no region.", hint="Add a table such as [aws.eu-west-1].")
-    return tuple(_region(name, {**defaults, **_table(table, path, f"aws.{name}")}, path) for name, table in aws.items())
-
-
-def find(regions: tuple[AwsRegion, ...], name: str) -> AwsRegion:
-    """
-    Raises:
-        RegionsError: no region is called *name*.
-    """
-    for region in regions:
-        if region.name == name:
-            return region
-    raise RegionsError(f"No region is called {name!r}.", hint=f"There are: {', '.join(r.name for r in regions)}.")
-
-
-def _region(name: str, table: Mapping[str, Any], path: Path) -> AwsRegion:
-    where = f"aws.{name}"
-    if not _AWS_REGION.fullmatch(name):
-        raise RegionsError(f"{path}: {name!r} is not the name of an AWS region.", hint="Write it as in eu-west-1.")
-    kinds = {f.name: f.type for f in fields(AwsRegion) if f.name != "name"}
-    _only(table, set(kinds), path, where)
-    values = {key: _value(kinds[key], value, path, f"{where}.{key}") for key, value in table.items()}
-    region = AwsRegion(name=name, **values)
-    for problem in _problems(region):
-        raise RegionsError(f"{path}: {where}: {problem}")
-    return region
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """
+        Every file the region names.
+        """
+        return (*self.ca_certificates, *self.trusted_issuers, *filter(None, [self.token_key_file]))
 
 
 def _problems(region: AwsRegion) -> Iterator[str]:
+    if not _AWS_REGION.fullmatch(region.name):
+        yield f"{region.name!r} is not the name of an AWS region; write it as in eu-west-1."
+        return
     if region.account and not _ACCOUNT.fullmatch(region.account):
         yield f"account {region.account!r} is not 12 digits."
     if not region.ingest and not region.jitp:
@@ -155,9 +120,6 @@ def _problems(region: AwsRegion) -> Iterator[str]:
     arn = _TOPIC_ARN.fullmatch(region.alarm_topic_arn)
     if region.alarm_topic_arn and (arn is None or arn[1] != region.name):
         yield f"alarm_topic_arn {region.alarm_topic_arn!r} is not the ARN of an SNS topic in {region.name}."
-    for file in (*region.ca_certificates, *region.trusted_issuers, *filter(None, [region.token_key_file])):
-        if not file.is_file():
-            yield f"the file {file} does not exist."
 
 
 def _ingest_problems(region: AwsRegion) -> Iterator[str]:
@@ -185,37 +147,3 @@ def _jitp_problems(region: AwsRegion) -> Iterator[str]:
         yield "thing_groups has an empty or repeated name."
     if len(region.thing_groups) > _MAX_GROUPS:
         yield f"thing_groups has {len(region.thing_groups)} names; a thing is in {_MAX_GROUPS} groups at most."
-
-
-def _only(table: Mapping[str, Any], known: set[str], path: Path, where: str) -> None:
-    if unknown := sorted(set(table) - known):
-        place = f"{where}: " if where else ""
-        raise RegionsError(
-            f"{path}: {place}unknown key {', '.join(map(repr, unknown))}.", hint=f"Known: {', '.join(sorted(known))}."
-        )
-
-
-def _table(value: Any, path: Path, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RegionsError(f"{path}: {where} is not a table.")
-    return value
-
-
-def _value(kind: Any, value: Any, path: Path, where: str) -> Any:
-    if kind is Naming and value in set(Naming):
-        return Naming(value)
-    if kind in (str, bool, int) and type(value) is kind:
-        return value
-    if kind == Path | None and isinstance(value, str):
-        return _beside(path, value)
-    if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(_beside(path, v) for v in value) if get_args(kind)[0] is Path else tuple(value)
-    wanted = f"one of {', '.join(Naming)}" if kind is Naming else _WORDS.get(kind, "a list of strings")
-    raise RegionsError(f"{path}: {where} is {value!r}; it must be {wanted}.")
-
-
-_WORDS: dict[Any, str] = {str: "a string", bool: "true or false", int: "a whole number", Path | None: "a path"}
-
-
-def _beside(path: Path, name: str) -> Path:
-    return (path.parent / name).resolve()
