@@ -3,12 +3,13 @@ Everything the laptop's Azure holds, in memory: one object that REST and MQTT sh
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 from firstlight.certificates import Certificate
+from firstlight.local.azure_cloud.access import Directory
 
 HUB_DOMAIN = "azure-devices.net"
 DPS_DOMAIN = "azure-devices-provisioning.net"
@@ -137,6 +138,11 @@ class Dps:
         return f"{self.name}.{DPS_DOMAIN}"
 
 
+# Hands a direct method's name, payload and time-out (seconds) to a connected device: its status and payload.
+# Raises TimeoutError: no answer.
+MethodCall = Callable[[Hub, Device, str, Any, float], Awaitable[tuple[int, Any]]]
+
+
 @dataclass
 class World:
     """
@@ -147,6 +153,11 @@ class World:
     tenant: str = field(default_factory=lambda: str(uuid4()))
     hubs: dict[str, Hub] = field(default_factory=dict)
     services: dict[str, Dps] = field(default_factory=dict)
+    # Every resource as Azure Resource Manager shows it, by its id in lower case.
+    resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    directory: Directory = field(default_factory=Directory)
+    # Set by the MQTT side; None when no device can be connected.
+    call_method: MethodCall | None = None
 
     def hub_at(self, host: str) -> Hub | None:
         """
