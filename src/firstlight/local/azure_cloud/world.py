@@ -45,6 +45,10 @@ class Twin:
     reported: dict[str, Any] = field(default_factory=dict)
     desired_version: int = 1
     reported_version: int = 1
+    etag: str = field(default_factory=new_etag)
+    version: int = 1
+    # What last changed in `desired`, to be told to the device; nulls are deletions.
+    desired_patch: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,6 +81,8 @@ class Hub:
     certificates: dict[str, CaCertificate] = field(default_factory=dict)
     # What is told of a change: ("disabled", device), ("deleted", device), ("desired", device); the MQTT side listens.
     listeners: list[Callable[[str, Device], None]] = field(default_factory=list)
+    # Its id in Azure Resource Manager, which is what roles are assigned on.
+    resource_id: str = ""
 
     @property
     def host(self) -> str:
@@ -132,6 +138,7 @@ class Dps:
     groups: dict[str, Enrollment] = field(default_factory=dict)
     enrollments: dict[str, Enrollment] = field(default_factory=dict)
     assignments: dict[str, Assignment] = field(default_factory=dict)
+    resource_id: str = ""
 
     @property
     def host(self) -> str:
