@@ -24,6 +24,10 @@ class Anybody:
     name: str
     forbidden: frozenset[str] = frozenset()
 
+    @property
+    def session(self) -> str:
+        return self.name
+
     def publish_refusal(self, topic: str, *, retain: bool) -> Reason:
         return Reason.NOT_AUTHORIZED if topic in self.forbidden else Reason.SUCCESS
 
@@ -53,6 +57,12 @@ class OpenCloud:
         if isinstance(refusal, Exception):
             raise refusal
         return refusal or Anybody(hello.client_id, self.forbidden)
+
+    def arrived(self, client: object) -> None:
+        pass
+
+    def left(self, client: object) -> None:
+        pass
 
     async def no_longer_welcome(self, clients: Iterable[object]) -> list[Anybody]:
         return []

@@ -87,6 +87,18 @@ class Certificate:
         except x509.ExtensionNotFound:
             return False
 
+    def is_issued_by(self, issuer: "Certificate") -> bool:
+        """
+        Whether *issuer*'s key signed it, under *issuer*'s name; whether *issuer* may is not asked.
+        """
+        if issuer.x509.subject.public_bytes() != self.x509.issuer.public_bytes():
+            return False
+        try:
+            self.x509.verify_directly_issued_by(issuer.x509)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            return False
+        return True
+
     def require_device_leaf(self, now: datetime) -> None:
         """
         Return only if a device may use this certificate at *now* (aware).
@@ -239,11 +251,8 @@ class TrustedIssuers:
             CertificateError: none of them did.
         """
         for issuer in self._by_subject.get(certificate.x509.issuer.public_bytes(), ()):
-            try:
-                certificate.x509.verify_directly_issued_by(issuer.x509)
-            except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-                continue
-            return
+            if certificate.is_issued_by(issuer):
+                return
         raise CertificateError(
             "Certificate issuer is not trusted here.",
             hint="Add its CA certificate to the region's trusted_issuers if it should be.",

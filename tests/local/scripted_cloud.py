@@ -25,6 +25,10 @@ class _Device:
     cloud: "ScriptedCloud"
     name: str
 
+    @property
+    def session(self) -> str:
+        return self.name
+
     def publish_refusal(self, topic: str, *, retain: bool) -> Reason:
         del retain
         return self.cloud.act(self.name, topic)
@@ -71,6 +75,12 @@ class ScriptedCloud:
         self.hellos.append(hello)
         attempt = sum(h.client_id == hello.client_id for h in self.hellos)
         return self.connect(hello.client_id, attempt) or _Device(self, hello.client_id)
+
+    def arrived(self, client: object) -> None:
+        pass
+
+    def left(self, client: object) -> None:
+        pass
 
     async def no_longer_welcome(self, clients: Collection[Client]) -> Iterable[Client]:
         del clients

@@ -2,15 +2,11 @@
 The log of JITP runs: one line a person can read for each attempt, and the same as values.
 """
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import TextIO
 
 from firstlight.local.mqtt.journal import one_line
-
-_KEPT = 1_000
+from firstlight.local.mqtt.line_log import LineLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,25 +40,4 @@ class Attempt:
         )
 
 
-@dataclass
-class AttemptLog:
-    """
-    Appends to *path*, if there is one; `latest` holds the last thousand.
-    """
-
-    path: Path | None = None
-    latest: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_KEPT))
-    _file: TextIO | None = None
-
-    def add(self, attempt: Attempt) -> None:
-        self.latest.append(attempt)
-        if self.path is not None:
-            if self._file is None:
-                # line by line, for whoever reads along
-                self._file = self.path.open("a", encoding="utf-8", buffering=1)
-            self._file.write(f"{attempt}\n")
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+AttemptLog = LineLog[Attempt]

@@ -53,6 +53,10 @@ class AwsClient:
     def name(self) -> str:
         return f"thing={self._thing.name}" if self._thing else f"certificate={self.certificate.id[:12]}…"
 
+    @property
+    def session(self) -> str:
+        return self._hello.client_id
+
     def change(self, policies: Mapping[str, str]) -> None:
         """
         Hold it to *policies* (name → document) from now on.

@@ -108,6 +108,16 @@ class AwsIot:
         # "Basic Ingest": straight to a rule, past the subscribers
         return message.topic.startswith("$aws/rules/")
 
+    def arrived(self, client: Client) -> None:
+        """
+        Presence events are among what is left out.
+        """
+
+    def left(self, client: Client) -> None:
+        """
+        As `arrived`.
+        """
+
     async def closed(self) -> None:
         self._closing = True
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)

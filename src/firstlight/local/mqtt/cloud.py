@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from firstlight.certificates import Certificate
+from firstlight.local.mqtt.packets import V5, V311
 from firstlight.local.mqtt.properties import NONE, Properties
 from firstlight.local.mqtt.reasons import Reason
 
@@ -31,6 +32,7 @@ class Hello:
     What a client shows at CONNECT; possession of the certificate's key is already proven.
 
     `certificate` is None when it cannot even be parsed; `address` is the client's IP address.
+    `chain` is what it sent behind its certificate: certificates it picked, in any order, not checked.
     """
 
     client_id: str
@@ -42,6 +44,7 @@ class Hello:
     password: bytes | None = None
     persistent: bool = False
     will: Message | None = None
+    chain: tuple[Certificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,12 @@ class Client(Protocol):
         Who it is, for the log.
         """
 
+    @property
+    def session(self) -> str:
+        """
+        What its session is kept under: the client id, with whatever else sets it apart from another's.
+        """
+
     def publish_refusal(self, topic: str, *, retain: bool) -> Reason:
         """
         Return SUCCESS, or why this client may not publish to *topic*.
@@ -81,8 +90,9 @@ class Client(Protocol):
         """
 
 
-# Publishes as the cloud itself; with a client id only that client's session can receive it.
-Publisher = Callable[[Message, str | None], None]
+# Publishes as the cloud itself; named a session (`Client.session`), only that one can receive it.
+# Returns whether anybody had asked for it.
+Publisher = Callable[[Message, str | None], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +115,7 @@ class Dialect:
     topic_aliases: int = 0
     keep_alive: tuple[int, int] = (1, 65_535)
     session_expiry: int = 3_600
+    versions: frozenset[int] = frozenset({V311, V5})
     # `sport/#` meets `sport` in the specification
     hash_meets_parent: bool = True
     # with a wildcard in the filter, retained messages come on subscribing in the specification
@@ -132,6 +143,16 @@ class Cloud(Protocol):
     async def admit(self, hello: Hello) -> Client | Refusal:
         """
         Decide who is at the door.  May take its time; never raises.
+        """
+
+    def arrived(self, client: Client) -> None:
+        """
+        *client*, admitted, has been told so and can receive.
+        """
+
+    def left(self, client: Client) -> None:
+        """
+        The connection of *client*, which had arrived, is over; perhaps because it came again.
         """
 
     async def no_longer_welcome(self, clients: Collection[Client]) -> Iterable[Client]:

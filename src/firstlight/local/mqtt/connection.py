@@ -12,7 +12,7 @@ from OpenSSL import SSL
 
 from firstlight.local.mqtt.conversation import Conversation, Wire
 from firstlight.local.mqtt.terms import Peer
-from firstlight.local.mqtt.tls import peer_certificate
+from firstlight.local.mqtt.tls import peer_certificate, peer_chain
 
 _RECORDS = 65_536
 _OUTGOING = 262_144
@@ -135,6 +135,7 @@ class Connection(asyncio.Protocol):
         address = self._transport.get_extra_info("peername")[0] if self._transport else ""
         peer = Peer(
             certificate=peer_certificate(self._tls),
+            chain=peer_chain(self._tls),
             server_name=name.decode("ascii", "replace").lower(),
             address=address,
         )

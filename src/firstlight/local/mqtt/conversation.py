@@ -187,6 +187,9 @@ class Conversation:
             self._finish("refused", str(e))
             self._wire.hang_up()
             return
+        if connect.version not in self._dialect.versions:
+            self.end(Reason.UNSUPPORTED_VERSION, f"version {connect.version} of MQTT is not spoken here")
+            return
         self.version = connect.version
         terms = Terms.of(connect, self._dialect)
         self._wire.listen(attentively=False)
@@ -220,11 +223,12 @@ class Conversation:
     def _welcome(self, client: Client, terms: Terms) -> None:
         self.client, self._terms, self.max_packet = client, terms, terms.max_packet
         connect = terms.connect
-        session, present = self._router.session(connect.client_id, clean=connect.clean_start, expiry=terms.expiry)
+        session, present = self._router.session(client.session, clean=connect.clean_start, expiry=terms.expiry)
         self._session = session
         self._wire.write(encoding.connack(self.version, session_present=present, given=terms.told(self._dialect)))
         self._journal(Happening("connected", connect.client_id, client.name))
         session.resume(self, terms.max_in_flight)
+        self._cloud.arrived(client)
 
     def _handle(self, packet: Packet) -> None:
         match packet:
@@ -276,8 +280,11 @@ class Conversation:
         if self._session is None or self._terms is None:
             return
         self._router.leave(self._session, self)
-        if self._terms.will and not self._goodbye and self.client:
+        if self.client is None:
+            return
+        if self._terms.will and not self._goodbye:
             self._leave_will(self._terms.will, self.client)
+        self._cloud.left(self.client)
 
     def _leave_will(self, will: Message, client: Client) -> None:
         # its policy may have changed since CONNECT

@@ -114,11 +114,11 @@ class FrontDoor:
         await self._server.wait_closed()
         self._server = None
 
-    def publish(self, message: Message, only: str | None = None) -> None:
+    def publish(self, message: Message, only: str | None = None) -> bool:
         """
-        Publish as the cloud itself, to everybody who may receive it or to the client id *only*.
+        Publish as the cloud itself, to everybody who may receive it or to the session *only*; return whether any asked.
         """
-        self._router.publish(message, only=only)
+        return self._router.publish(message, only=only)
 
     def _accept(self) -> Connection:
         connection = Connection(self._context, self._converse, self._gone)

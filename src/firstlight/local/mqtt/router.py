@@ -8,7 +8,7 @@ from firstlight.local.mqtt.cloud import Dialect, Message
 from firstlight.local.mqtt.packets import Request
 from firstlight.local.mqtt.reasons import Reason
 from firstlight.local.mqtt.session import Line, Outgoing, Session
-from firstlight.local.mqtt.topics import FilterTree
+from firstlight.local.mqtt.topics import FilterTree, meets
 
 _MAX_REMEMBERED = 10_000
 _MAX_RETAINED = 5_000
@@ -32,7 +32,7 @@ class Router:
 
     def session(self, client_id: str, *, clean: bool, expiry: int) -> tuple[Session, bool]:
         """
-        Return the session of *client_id* and whether it was there before; its old connection is displaced.
+        Return the session called *client_id* and whether it was there before; its old connection is displaced.
         """
         session = self._sessions.get(client_id)
         if session is not None and session.line is not None:
@@ -84,23 +84,24 @@ class Router:
         self._met.clear()
         return self._tree.drop(topic_filter, session)
 
-    def publish(self, message: Message, *, publisher: Session | None = None, only: str | None = None) -> None:
+    def publish(self, message: Message, *, publisher: Session | None = None, only: str | None = None) -> bool:
         """
-        Deliver *message* to every session that asked for it, or to the one of client id *only*.
+        Deliver *message* to every session that asked for it, or to the one called *only*; return whether any had.
         """
         if message.retain:
             self._retain(message)
-        met = self._met.get(message.topic)
+        met = self._of_one(only, message.topic) if only is not None else self._met.get(message.topic)
         if met is None:
             met = self._remember(message.topic)
         if not met:
-            return
+            return False
         outgoing = Outgoing(message)
         for session, request in met:
-            if (request.no_local and session is publisher) or only not in (None, session.client_id):
+            if request.no_local and session is publisher:
                 continue
             qos = min(message.qos, request.qos)
             session.deliver(outgoing, qos, retain=message.retain and request.retain_as_published)
+        return True
 
     def expire(self) -> None:
         """
@@ -108,6 +109,14 @@ class Router:
         """
         for session in [s for s in self._sessions.values() if self._has_expired(s)]:
             self._forget(session)
+
+    def _of_one(self, name: str, topic: str) -> tuple[tuple[Session, Request], ...]:
+        # not by way of the tree: where a cloud answers each device, all of them have the same few filters
+        session = self._sessions.get(name)
+        requests = session.subscriptions.values() if session is not None else ()
+        wide = self.dialect.hash_meets_parent
+        met = [r for r in requests if meets(topic, r.topic_filter, hash_meets_parent=wide)]
+        return ((session, max(met, key=lambda r: r.qos)),) if session is not None and met else ()
 
     def _remember(self, topic: str) -> tuple[tuple[Session, Request], ...]:
         best: dict[Session, Request] = {}

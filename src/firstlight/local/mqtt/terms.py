@@ -26,6 +26,7 @@ class Peer:
     certificate: Certificate | None
     server_name: str
     address: str
+    chain: tuple[Certificate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,7 @@ class Terms:
             password=connect.password,
             persistent=self.expiry > 0,
             will=self.will,
+            chain=peer.chain,
         )
 
     def told(self, dialect: Dialect) -> Properties:

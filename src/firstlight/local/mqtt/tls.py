@@ -12,6 +12,8 @@ from firstlight.certificates import Certificate
 from firstlight.pki import PrivateKey
 
 ALPN = (b"x-amzn-mqtt-ca", b"mqtt")
+# A device's issuers are few.
+_MAX_CHAIN = 10
 
 
 def server_context(chain: Sequence[Certificate], key: PrivateKey) -> SSL.Context:
@@ -50,6 +52,17 @@ def peer_certificate(connection: SSL.Connection) -> Certificate | None:
         return Certificate(shown, shown.public_bytes(Encoding.DER))
     except ValueError:
         return None
+
+
+def peer_chain(connection: SSL.Connection) -> tuple[Certificate, ...]:
+    """
+    Return what the client sent behind its certificate, as it sent it; nothing when one of them cannot be read.
+    """
+    try:
+        sent = connection.get_peer_cert_chain(as_cryptography=True) or []
+        return tuple(Certificate(c, c.public_bytes(Encoding.DER)) for c in sent[:_MAX_CHAIN])
+    except ValueError:
+        return ()
 
 
 def _take_any(_connection: SSL.Connection, _certificate: object, _error: int, _depth: int, _ok: int) -> bool:

@@ -29,6 +29,15 @@ def is_filter(text: str) -> bool:
     ) and ("#" not in last or last == "#")
 
 
+def meets(topic: str, topic_filter: str, *, hash_meets_parent: bool) -> bool:
+    """
+    Whether *topic* meets *topic_filter*; for many filters at once there is `FilterTree`.
+    """
+    tree: FilterTree[None, None] = FilterTree(hash_meets_parent=hash_meets_parent)
+    tree.put(topic_filter, None, None)
+    return any(True for _ in tree.matching(topic))
+
+
 def levels(text: str) -> int:
     """
     How many levels a name or filter has.
