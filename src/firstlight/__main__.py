@@ -8,6 +8,7 @@ import sys
 _EXTRAS = {
     "aiohttp": "aws",
     "yarl": "aws",
+    "azure": "operate",
     "boto3": "operate",
     "botocore": "operate",
     "click": "operate",

@@ -1,7 +1,7 @@
 """
 Names of the stack outputs, shared by the stacks, the CLI and the tests.
 
-The ingest stack's are exactly the fields of the Cloud ID console's form.
+The ingest stack's are exactly the fields of the Cloud ID console's form, and so are Azure's first two.
 """
 
 from enum import StrEnum
@@ -26,3 +26,18 @@ class JitpOutput(StrEnum):
     TEMPLATE_NAME = "TemplateName"
     POLICY_NAME = "PolicyName"
     ROLE_ARN = "ProvisioningRoleArn"
+
+
+class AzureOutput(StrEnum):
+    """
+    Outputs of the Azure template.  The console asks for the first two; our own tools read the rest.
+    """
+
+    INTEROP_URL = "interopURL"
+    SUBSCRIPTION_ID = "subscriptionId"
+    FUNCTION_APP_NAME = "functionAppName"
+    HUB_NAME = "hubName"
+    HUB_HOST_NAME = "hubHostName"
+    DPS_NAME = "dpsName"
+    DPS_HOST_NAME = "dpsHostName"
+    ID_SCOPE = "idScope"

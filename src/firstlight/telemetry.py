@@ -28,10 +28,13 @@ _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 class Source:
     """
     Where lines come from; the two dimensions of the metrics.
+
+    `embedded` metrics are in the embedded metric format, which CloudWatch reads and nobody else.
     """
 
     region: str
     function: str
+    embedded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,15 @@ def device_line(outcome: Outcome, *, request_id: str) -> str:
 
 def metrics_line(outcomes: tuple[Outcome, ...], *, source: Source, seconds: float, now: datetime) -> str:
     """
-    Return one push as CloudWatch metrics, in the embedded metric format.
+    Return one push as metrics, for CloudWatch in the embedded metric format.
 
     `LatencyMs` is the push's, `Throttled` counts the calls that the cloud turned away.
     """
     refused = sum(outcome.error is not None for outcome in outcomes)
+    directive = {"_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _DIRECTIVE}}
     return _encode(
-        {
-            "_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _DIRECTIVE},
+        (directive if source.embedded else {})
+        | {
             "event": "metrics",
             "region": source.region,
             "function": source.function,
