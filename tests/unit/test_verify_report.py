@@ -7,7 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from firstlight.verify.reasons import Reason, harmless, look_at
+from firstlight.errors import SessionError
+from firstlight.verify import aws_advice, azure_advice
+from firstlight.verify.checks import WANTED
+from firstlight.verify.notebook import Notebook
+from firstlight.verify.reasons import Reason, harmless
 from firstlight.verify.report import Attempt, Check, MqttVersion, Outcome, Report
 
 ONLINE = Check(
@@ -70,20 +74,45 @@ def test_machines_get_all_of_it() -> None:
     } == json.loads(json.dumps(report(ONLINE).to_json()))
 
 
-def test_a_failure_says_where_to_look() -> None:
-    failed = replace(ONLINE, outcome=Outcome.FAILED, reason=Reason.UNTRUSTED)
+@pytest.mark.parametrize("advice", [aws_advice.LOOK_AT, azure_advice.LOOK_AT])
+def test_a_failure_says_where_to_look(advice: dict[str, tuple[str, ...]]) -> None:
+    notes = Notebook(lambda: 0.0, advice)
+    failed = notes.failed(WANTED[0], MqttVersion.V5, 0.0, SessionError("no", reason=Reason.UNTRUSTED))
 
     assert "--ca-file" in failed.look_at[0]
     assert list(failed.look_at) == failed.to_json()["look_at"]
 
 
-def test_what_passed_sends_nobody_looking() -> None:
-    assert () == replace(ONLINE, reason=Reason.CLOSED).look_at
+def test_what_needs_a_service_side_and_has_none_spoils_nothing() -> None:
+    (impossible,) = Notebook(lambda: 0.0, azure_advice.LOOK_AT).not_run(
+        WANTED[:1], MqttVersion.V311, "no service side", Reason.NO_SERVICE
+    )
+
+    assert report(ONLINE, impossible).passed
+    assert not report(impossible).passed
+
+
+_AZURE_ONLY = {
+    Reason.REFUSED_CREDENTIALS,
+    Reason.REGISTRATION,
+    Reason.ID_SCOPE,
+    Reason.COMMON_NAME,
+    Reason.CASE,
+    Reason.CHAIN,
+    Reason.CA,
+    Reason.THUMBPRINT,
+    Reason.DISABLED,
+    Reason.UNKNOWN_DEVICE,
+    Reason.SERVICE,
+    Reason.NO_SERVICE,
+}
+_AWS_ONLY = {Reason.CONNACK, Reason.NOT_AUTHORIZED}
 
 
 @pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.SDK])
 def test_every_reason_a_person_can_act_on_has_advice(reason: Reason) -> None:
-    assert look_at(reason)
+    assert (reason not in _AZURE_ONLY) == bool(aws_advice.LOOK_AT.get(reason))
+    assert (reason not in _AWS_ONLY) == bool(azure_advice.LOOK_AT.get(reason))
 
 
 def test_a_servers_own_words_cannot_drive_a_terminal() -> None:

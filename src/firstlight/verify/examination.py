@@ -2,12 +2,14 @@
 Examine one device: run the checks in order, over connections that somebody else makes.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from firstlight.errors import SessionError
-from firstlight.verify.checks import PAYLOAD, WANTED, Checks, Forbidden, Verb, Wanted, own_topic
+from firstlight.verify.aws_advice import LOOK_AT
+from firstlight.verify.checks import PAYLOAD, WANTED, Checks, Forbidden, Verb, own_topic
+from firstlight.verify.notebook import Notebook
 from firstlight.verify.reasons import BEFORE_MQTT, CONNECT_DENIED, DENIED, TRUST, Reason
 from firstlight.verify.report import Attempt, Check, MqttVersion, Outcome
 from firstlight.verify.retry import Pace, Timing, persist
@@ -40,6 +42,10 @@ class Examination:
     timing: Timing
     watch: Callable[[str], None]
     _connects: dict[str, float] = field(default_factory=dict)
+    _notes: Notebook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._notes = Notebook(self.timing.clock, LOOK_AT)
 
     async def run(self) -> tuple[Check, ...]:
         """
@@ -58,7 +64,7 @@ class Examination:
                     await self._forbidden(check, version, subscribed=subscribed) for check in self.checks.forbidden
                 ]
             else:
-                results += _not_run(self.checks.forbidden, version, "the device did not come online")
+                results += self._notes.not_run(self.checks.forbidden, version, "the device did not come online")
             if wanted[0].reason in BEFORE_MQTT:
                 self.blocked = SessionError(wanted[0].detail, reason=wanted[0].reason)
         return tuple(results)
@@ -71,15 +77,15 @@ class Examination:
             if self.blocked is not None:
                 raise self.blocked
             async with self._connected(version, self.client_id, until, attempts) as session:
-                done.append(self._passed(WANTED[0], version, began, _how(attempts), attempts))
+                done.append(self._notes.passed(WANTED[0], version, began, _how(attempts), attempts))
                 for wanted in WANTED[1:]:
                     began = self.timing.clock()
                     await _do(session, wanted.verb, own_topic(self.client_id))
-                    done.append(self._passed(wanted, version, began))
+                    done.append(self._notes.passed(wanted, version, began))
         except SessionError as e:
             tried = attempts if not done else []
-            done.append(self._failed(WANTED[len(done)], version, began, self._explained(e, tried), tried))
-        return done + _not_run(WANTED[len(done) :], version, f"{done[-1].name} failed")
+            done.append(self._notes.failed(WANTED[len(done)], version, began, self._explained(e, tried), tried))
+        return done + self._notes.not_run(WANTED[len(done) :], version, f"{done[-1].name} failed")
 
     async def _forbidden(self, check: Forbidden, version: MqttVersion, *, subscribed: bool) -> Check:
         began, attempts = self.timing.clock(), list[Attempt]()
@@ -96,11 +102,11 @@ class Examination:
                     await _do(session, check.verb, aim)
         except SessionError as e:
             if e.reason in denials:
-                return self._passed(check, version, began, f"{aim}: {_denial(e)}", attempts)
+                return self._notes.passed(check, version, began, f"{aim}: {_denial(e)}", attempts)
             error = SessionError(f"{aim}: could not be tried: {e.message}", reason=Reason.UNDECIDED)
         else:
             error = SessionError(f"{aim}: the cloud allowed it", reason=Reason.ALLOWED)
-        return self._failed(check, version, began, error, attempts)
+        return self._notes.failed(check, version, began, error, attempts)
 
     async def _prove_alive(self, session: Session, *, subscribed: bool) -> None:
         # MQTT 3.1.1 refuses by hanging up; a connection that was going anyway must not pass for a refusal
@@ -151,43 +157,6 @@ class Examination:
             )
         return error
 
-    def _passed(
-        self,
-        check: Wanted | Forbidden,
-        version: MqttVersion,
-        began: float,
-        detail: str = "",
-        attempts: Iterable[Attempt] = (),
-    ) -> Check:
-        return Check(
-            name=check.name,
-            version=version,
-            proves=check.proves,
-            outcome=Outcome.PASSED,
-            detail=detail,
-            seconds=self.timing.clock() - began,
-            attempts=tuple(attempts),
-        )
-
-    def _failed(
-        self,
-        check: Wanted | Forbidden,
-        version: MqttVersion,
-        began: float,
-        error: SessionError,
-        attempts: Iterable[Attempt],
-    ) -> Check:
-        return Check(
-            name=check.name,
-            version=version,
-            proves=check.proves,
-            outcome=Outcome.FAILED,
-            detail=error.message,
-            reason=error.reason,
-            seconds=self.timing.clock() - began,
-            attempts=tuple(attempts),
-        )
-
 
 async def _do(session: Session, verb: Verb, topic: str) -> None:
     match verb:
@@ -199,10 +168,6 @@ async def _do(session: Session, verb: Verb, topic: str) -> None:
             await session.receive(topic, PAYLOAD)
         case Verb.CONNECT:
             raise AssertionError("connecting makes the session, it happens on none")
-
-
-def _not_run(checks: Iterable[Wanted | Forbidden], version: MqttVersion, why: str) -> list[Check]:
-    return [Check(name=c.name, version=version, proves=c.proves, outcome=Outcome.NOT_RUN, detail=why) for c in checks]
 
 
 def _denial(error: SessionError) -> str:

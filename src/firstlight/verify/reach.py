@@ -6,12 +6,13 @@ error back for 10 to 30 seconds (s2n's blinding).  One handshake with the standa
 the device's certificate, tells the reasons apart at once.  A handshake alone provisions nothing.
 """
 
+import http.client
 import socket
 import ssl
+from typing import Protocol
 
 from firstlight.errors import SessionError
-from firstlight.verify.reasons import Reason
-from firstlight.verify.target import Target
+from firstlight.verify.reasons import Reason, harmless
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h
 _DATES = {9: "is not valid yet", 10: "has expired"}
@@ -21,14 +22,34 @@ _MISSES_OURS = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE", "BAD_CERTIFICATE", 
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
 
 
-def look(target: Target, seconds: float) -> SessionError | None:
+class Door(Protocol):
+    """
+    Where devices knock: a host name and port, who may have signed its certificate, what to offer in ALPN.
+    """
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def ca_pem(self) -> bytes | None: ...
+
+    @property
+    def protocols(self) -> list[str]: ...
+
+
+def look(target: Door, seconds: float, proxy: tuple[str, int] | None = None) -> SessionError | None:
     """
     Return what keeps any device from reaching MQTT at *target*, or None.  Blocks up to *seconds* a step.
+
+    *proxy* is the host and port of an HTTP proxy that takes CONNECT.
     """
     try:
-        tcp = socket.create_connection((target.endpoint, target.port), timeout=seconds)
+        tcp = _tunnel(target, seconds, *proxy) if proxy else _reach(target, seconds)
     except OSError as e:
-        return _unreached(e, target)
+        return _unreached(e, target) if proxy is None else _untunnelled(e, target, *proxy)
     with tcp:
         try:
             with _context(target).wrap_socket(tcp, server_hostname=target.endpoint):
@@ -39,7 +60,29 @@ def look(target: Target, seconds: float) -> SessionError | None:
             return _unshaken(e, target)
 
 
-def _context(target: Target) -> ssl.SSLContext:
+def _reach(target: Door, seconds: float) -> socket.socket:
+    return socket.create_connection((target.endpoint, target.port), timeout=seconds)
+
+
+def _tunnel(target: Door, seconds: float, host: str, port: int) -> socket.socket:
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
+    connection.set_tunnel(target.endpoint, target.port)
+    try:
+        connection.connect()
+    except BaseException:
+        connection.close()
+        raise
+    tcp: socket.socket = connection.sock
+    return tcp
+
+
+def _untunnelled(error: OSError, target: Door, host: str, port: int) -> SessionError:
+    where = f"{target.endpoint}:{target.port} through the proxy {host}:{port}"
+    reason = Reason.PORT if isinstance(error, ConnectionRefusedError) else Reason.UNREACHABLE
+    return SessionError(f"{where} cannot be reached: {harmless(str(error.strerror or error))}", reason=reason)
+
+
+def _context(target: Door) -> ssl.SSLContext:
     text = None if target.ca_pem is None else target.ca_pem.decode("ascii")
     context = ssl.create_default_context(cadata=text)
     # Python 3.13 turned RFC 5280's strictest reading on; the device SDK has none of it
@@ -49,7 +92,7 @@ def _context(target: Target) -> ssl.SSLContext:
     return context
 
 
-def _unreached(error: OSError, target: Target) -> SessionError:
+def _unreached(error: OSError, target: Door) -> SessionError:
     where = f"{target.endpoint}:{target.port}"
     match error:
         case socket.gaierror():
@@ -61,7 +104,7 @@ def _unreached(error: OSError, target: Target) -> SessionError:
     return SessionError(f"{where} cannot be reached: {error.strerror or error}", reason=Reason.UNREACHABLE)
 
 
-def _unshaken(error: OSError, target: Target) -> SessionError | None:
+def _unshaken(error: OSError, target: Door) -> SessionError | None:
     where = f"{target.endpoint}:{target.port}"
     said = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
     if any(alert in said for alert in _MISSES_OURS):
@@ -71,7 +114,7 @@ def _unshaken(error: OSError, target: Target) -> SessionError | None:
     return SessionError(f"{where} ended the TLS handshake: {said or error}", reason=Reason.TLS)
 
 
-def _distrusted(error: ssl.SSLCertVerificationError, target: Target) -> SessionError:
+def _distrusted(error: ssl.SSLCertVerificationError, target: Door) -> SessionError:
     if error.verify_code == _HOSTNAME_MISMATCH:
         return SessionError(f"the server's certificate is not for {target.endpoint}", reason=Reason.SERVER_NAME)
     if error.verify_code in _DATES:

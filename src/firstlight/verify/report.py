@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from firstlight.verify.reasons import look_at
+from firstlight.verify.reasons import Reason
 
 
 class MqttVersion(StrEnum):
     """
-    The protocol versions AWS IoT speaks.
+    The protocol versions a device speaks: AWS IoT has both, Azure the older one.
     """
 
     V5 = "5"
@@ -47,7 +47,8 @@ class Attempt:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """
-    One check: what it proves, what became of it, and why if it did not pass.
+    One check: what it proves, what became of it, and why if it did not pass; then `look_at` says where, the
+    likeliest cause first.
     """
 
     name: str
@@ -58,13 +59,14 @@ class Check:
     reason: str = ""
     seconds: float = 0.0
     attempts: tuple[Attempt, ...] = ()
+    look_at: tuple[str, ...] = ()
 
     @property
-    def look_at(self) -> tuple[str, ...]:
+    def impossible(self) -> bool:
         """
-        Where to look, the likeliest cause first; nothing for a check that passed.
+        Whether it needs a service side and nobody gave one: no fault of the device.
         """
-        return () if self.outcome is Outcome.PASSED else look_at(self.reason)
+        return self.outcome is Outcome.NOT_RUN and self.reason == Reason.NO_SERVICE
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -83,7 +85,7 @@ class Check:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """
-    Every check of one device.  `certificate` is the SHA-256 of its DER, AWS IoT's certificate id.
+    Every check of one device.  `certificate` is the SHA-256 of its DER: AWS IoT's certificate id, Azure's thumbprint.
     """
 
     endpoint: str
@@ -96,9 +98,10 @@ class Report:
     @property
     def passed(self) -> bool:
         """
-        Whether there were checks and every one passed; one that did not run did not pass.
+        Whether there were checks and every one passed; one that did not run did not pass, unless it was impossible.
         """
-        return bool(self.checks) and all(check.outcome is Outcome.PASSED for check in self.checks)
+        counted = [check.outcome for check in self.checks if not check.impossible]
+        return bool(counted) and all(outcome is Outcome.PASSED for outcome in counted)
 
     def to_json(self) -> dict[str, Any]:
         """

@@ -2,7 +2,7 @@
 Connect again: back-off with full jitter, until it works or time is up.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -64,11 +64,12 @@ async def persist(
     pace: Pace,
     timing: Timing,
     record: Callable[[Attempt], None],
+    passing: Collection[str] = PASSING,
 ) -> T:
     """
     Return what *attempt* returns, trying at least once and again as long as *until* has not come.
 
-    Every try is told to *record*.
+    Every try is told to *record*.  Only what time can mend, *passing*, is tried again.
 
     Raises:
         SessionError: that of the last try, or of the first whose reason no retry can mend.
@@ -81,7 +82,7 @@ async def persist(
             failures += 1
             record(Attempt(timing.clock() - began, e.reason, e.message))
             left = until - timing.clock()
-            if e.reason not in PASSING or left <= 0:
+            if e.reason not in passing or left <= 0:
                 raise
             await timing.sleep(min(pace.wait(failures, timing.draw), left))
         else:
