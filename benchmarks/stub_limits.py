@@ -22,7 +22,14 @@ AWS_DEFAULT = {
     "AttachThingPrincipal": 100.0,
     "DescribeThing": 350.0,
 }
-PROFILES: dict[str, dict[str, float]] = {"none": {}, "all-10": {"*": 10.0}, "aws-default": AWS_DEFAULT}
+# Registry operations of one S1 unit, devices of bulk calls counted one by one.
+HUB_S1 = {"Registry": 100 / 60}
+PROFILES: dict[str, dict[str, float]] = {
+    "none": {},
+    "all-10": {"*": 10.0},
+    "aws-default": AWS_DEFAULT,
+    "hub-s1": HUB_S1,
+}
 
 # Faults that are no error code.
 HANG = "hang"  # nothing is done and nothing answered
@@ -39,13 +46,13 @@ class Bucket:
         self._rate, self._capacity, self._tokens = rate, capacity, capacity
         self._filled = time.monotonic()
 
-    def take(self) -> bool:
+    def take(self, cost: int = 1) -> bool:
         now = time.monotonic()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         return True
 
 
@@ -78,7 +85,7 @@ class Limits:
         profile = PROFILES[fields.pop("profile", "none")]
         return cls(**{**fields, "tps": {**profile, **fields.get("tps", {})}})
 
-    def admits(self, operation: str) -> bool:
+    def admits(self, operation: str, cost: int = 1) -> bool:
         rate = self.tps.get(operation, self.tps.get("*", 0))
         if not rate:
             return True
@@ -86,7 +93,7 @@ class Limits:
         if bucket is None:
             capacity = self.burst.get(operation, self.burst.get("*", rate))
             bucket = self._buckets[operation] = Bucket(rate, max(capacity, 1))
-        return bucket.take()
+        return bucket.take(cost)
 
     def fault(self, operation: str) -> str:
         """

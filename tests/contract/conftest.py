@@ -13,6 +13,7 @@ import pytest
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.local.addresses import Addresses
 from firstlight.local.control_plane import ControlPlane
+from tests.contract.hub_world import HubWorld
 from tests.contract.laptop_world import LaptopWorld
 from tests.contract.stub_world import StubWorld
 from tests.contract.worlds import POLICY, AwsWorld, MemoryWorld, Open, World, keep
@@ -25,6 +26,7 @@ _DOCUMENT = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iot
 InAny = Callable[[Callable[[World], Any]], None]
 InAws = Callable[[Callable[[AwsWorld], Any]], None]
 InStub = Callable[[Callable[[StubWorld], Any]], None]
+InHub = Callable[[Callable[[HubWorld], Any]], None]
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +42,7 @@ def laptop_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield aws
 
 
-@pytest.fixture(params=["memory", "stub", "laptop"])
+@pytest.fixture(params=["memory", "stub", "laptop", "hub"])
 def in_any_world(request: pytest.FixtureRequest) -> InAny:
     return _in(request, request.param)
 
@@ -53,6 +55,11 @@ def in_aws(request: pytest.FixtureRequest) -> InAws:
 @pytest.fixture
 def in_stub(request: pytest.FixtureRequest) -> InStub:
     return _in(request, "stub")
+
+
+@pytest.fixture
+def in_hub(request: pytest.FixtureRequest) -> InHub:
+    return _in(request, "hub")
 
 
 def _in(request: pytest.FixtureRequest, name: str) -> Callable[[Callable[[Any], Any]], None]:
@@ -70,7 +77,12 @@ def _in(request: pytest.FixtureRequest, name: str) -> Callable[[Callable[[Any], 
 
         return opened
 
-    worlds: dict[str, Callable[[], Open]] = {"memory": memory, "stub": lambda: StubWorld.open, "laptop": laptop}
+    worlds: dict[str, Callable[[], Open]] = {
+        "memory": memory,
+        "stub": lambda: StubWorld.open,
+        "laptop": laptop,
+        "hub": lambda: HubWorld.open,
+    }
     open_world = worlds[name]()
     return lambda promise: keep(open_world, promise)
 

@@ -90,16 +90,17 @@ async def _serve(
     log = Lines(sys.stderr)
     log.take_over()
     stop = _until_signalled()
+    place = settings.hub if cloud is Cloud.AZURE else region
     async with open_registry(cloud, settings, region=region) as registry:
         handler = Handler(
             interop_from(settings, registry, now=lambda: datetime.now(UTC)),
             deadline=settings.deadline,
-            source=telemetry.Source(region=region, function="ingest"),
+            source=telemetry.Source(region=place, function="ingest"),
             write=log.write,
             limits=limits,
         )
         async with listening(handler, host=host, port=port, tls=tls) as url:
-            click.echo(f"Listening on {url} for {cloud}{f' {region}' if cloud is Cloud.AWS else ''}.")
+            click.echo(f"Listening on {url} for {cloud}{f' {place}' if cloud is not Cloud.MEMORY else ''}.")
             await stop.wait()
             log.write(telemetry.event_line("stopping", {}))
     log.write(telemetry.event_line("stopped", {}))

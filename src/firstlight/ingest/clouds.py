@@ -19,6 +19,7 @@ class Cloud(StrEnum):
     """
 
     AWS = "aws"
+    AZURE = "azure"
     MEMORY = "memory"
 
 
@@ -30,18 +31,30 @@ async def open_registry(cloud: Cloud, settings: Settings, *, region: str) -> Asy
     Raises:
         UsageError: AWS needs a region.
         RegistryError: there are no AWS credentials.
+        SettingsError: Azure needs a hub.
     """
-    if cloud is Cloud.MEMORY:
-        yield MemoryRegistry()
-        return
-    if not region:
-        raise UsageError("AWS needs a region.", hint="Give --region, or set AWS_REGION.")
-    # deferred: rehearsals need neither
-    from firstlight import boto  # noqa: PLC0415
-    from firstlight.registries.aws_environment import registry_from  # noqa: PLC0415
+    # deferred: nobody needs the SDKs of another cloud, a rehearsal none
+    match cloud:
+        case Cloud.MEMORY:
+            yield MemoryRegistry()
+            return
+        case Cloud.AWS:
+            if not region:
+                raise UsageError("AWS needs a region.", hint="Give --region, or set AWS_REGION.")
+            from firstlight import boto  # noqa: PLC0415
+            from firstlight.registries import aws_environment  # noqa: PLC0415
 
-    registry = registry_from(settings, os.environ, region=region, credentials=boto.frozen_credentials())
+            credentials = boto.frozen_credentials()
+            aws = aws_environment.registry_from(settings, os.environ, region=region, credentials=credentials)
+            close = aws.close
+            registry: Registry = aws
+        case Cloud.AZURE:
+            from firstlight.registries import azure_environment  # noqa: PLC0415
+
+            azure = azure_environment.registry_from(settings, os.environ)
+            close = azure.close
+            registry = azure
     try:
         yield registry
     finally:
-        await registry.close()
+        await close()

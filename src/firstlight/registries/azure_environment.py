@@ -1,0 +1,39 @@
+"""
+The Azure registry that a process's environment describes.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.identity.aio import DefaultAzureCredential
+
+from firstlight.errors import SettingsError
+from firstlight.registries.azure_iot import AzureIotRegistry
+from firstlight.settings import Settings
+
+
+def registry_from(
+    settings: Settings, env: Mapping[str, str], *, credential: AsyncTokenCredential | None = None
+) -> AzureIotRegistry:
+    """
+    Return the registry of the hub that *settings* name, called with *credential* (default: azure-identity's chain).
+
+    The chain reads the process's own environment: a managed identity in a function app, an operator's
+    sign-in elsewhere.  SSL_CERT_FILE, or else REQUESTS_CA_BUNDLE, names the CA certificates to trust.
+
+    Raises:
+        SettingsError: there is no hub, or the file of CA certificates is not there.
+    """
+    if not settings.hub:
+        raise SettingsError(
+            "FIRSTLIGHT_HUB is not set.", hint="It is the host name of the IoT Hub, as in contoso.azure-devices.net."
+        )
+    trusted = env.get("SSL_CERT_FILE") or env.get("REQUESTS_CA_BUNDLE") or ""
+    if trusted and not Path(trusted).is_file():
+        raise SettingsError(f"The file of trusted CA certificates {trusted} does not exist.")
+    return AzureIotRegistry(
+        hub=settings.hub,
+        credential=credential or DefaultAzureCredential(),
+        ca_file=Path(trusted) if trusted else None,
+    )

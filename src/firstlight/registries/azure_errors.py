@@ -1,0 +1,124 @@
+"""
+What an IoT Hub refused, or never answered, as one sentence for whoever pushed.
+"""
+
+from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError
+from firstlight.registries.azure_answer import Answer
+
+ROLE = "IoT Hub Registry Contributor"
+_FAILED = "Failed creating and registering thing: "
+_PUSH_AGAIN = "Push again; what was done is kept."
+_CHECK = "Check FIRSTLIGHT_HUB, and what stands between this endpoint and the hub."
+
+
+def unfinished(answer: Answer, hub: str) -> RegistryError:
+    """
+    Return why the hub's last *answer*, or its silence, ended the attempts.
+    """
+    if answer.late:
+        return _error(f"the hub {hub} did not answer in time", _PUSH_AGAIN)
+    if answer.status == 0:
+        return _error(f"the hub {hub} cannot be reached", "Check the network and FIRSTLIGHT_HUB.")
+    return _error(f"the hub {hub} failed with {answer.code}", _PUSH_AGAIN)
+
+
+def unknown_host(hub: str) -> RegistryError:
+    return _error(f"there is no host {hub}", "Check FIRSTLIGHT_HUB, and the name service of this endpoint.")
+
+
+def untrusted_host(hub: str) -> RegistryError:
+    return _error(f"the certificate of {hub} is not trusted here", "SSL_CERT_FILE names the CA certificates to trust.")
+
+
+def everywhere(answer: Answer, hub: str) -> RegistryError | None:
+    """
+    Return why the hub would refuse every other call as it refused this one; None if it need not.
+    """
+    if answer.unauthenticated:
+        return _error(
+            f"the hub {hub} does not accept the token of this endpoint",
+            f"It must be of the hub's tenant, and have the role {ROLE}.",
+        )
+    if answer.forbidden and answer.code in {"HTTP 403", "IotHubUnauthorizedAccess", "403"}:
+        return _error(
+            f"the hub {hub} does not allow this endpoint to register devices",
+            f"Assign it the role {ROLE} on the hub; that takes some minutes to be known.",
+        )
+    if answer.forbidden:
+        return _error(f"the hub {hub} refused with {answer.code}", answer.message)
+    if not answer.failed and not answer.is_json:
+        return _error(
+            f"what answers at {hub} is no IoT Hub, but something with web pages (HTTP {answer.status})", _CHECK
+        )
+    if 300 <= answer.status < 400:  # noqa: PLR2004 -- 3xx
+        return _error(f"what answers at {hub} is no IoT Hub, it redirects (HTTP {answer.status})", _CHECK)
+    return None
+
+
+def no_registry(hub: str) -> RegistryError:
+    return _error(f"{hub} has no registry of devices (HTTP 404)", _CHECK)
+
+
+def refusal(answer: Answer) -> RegistryError:
+    """
+    Return why this device was refused for good.
+    """
+    words = f", {answer.message}" if answer.message else ""
+    return _error(f"the hub refused it with {answer.code or f'HTTP {answer.status}'}{words}")
+
+
+def refused_entry(reason: str) -> RegistryError:
+    return _error(f"the hub refused it with {reason}")
+
+
+def no_token(reason: str) -> RegistryError:
+    """
+    Return that there is no token to call the hub with; *reason* is azure-identity's first line.
+    """
+    return _error(
+        f"this endpoint has no valid Entra ID token for the hub ({reason})",
+        "Sign in again, or give it a managed identity; then push again.",
+    )
+
+
+def throttled(hub: str) -> ThrottledError:
+    return ThrottledError(
+        f"{_FAILED}the hub {hub} was still throttling when the deadline came.",
+        hint="Push again; what was done is kept.  More units of the hub take more a minute.",
+    )
+
+
+def not_attempted() -> NotAttemptedError:
+    return NotAttemptedError(f"{_FAILED}not attempted before the deadline, push again.")
+
+
+def illegal_id(name: str) -> RegistryError:
+    return _error(
+        f"{name[:140]!r} is no device id",
+        "IoT Hub takes 1 to 128 ASCII letters, digits and - . % _ * ? ! ( ) , : = @ $ '; "
+        "choose another naming rule or prefix.",
+    )
+
+
+def other_kind(name: str, kind: str) -> NameTakenError:
+    """
+    Return that the id is in use by a device that proves itself in another way than by our thumbprint.
+    """
+    means = {"certificateauthority": "any certificate of a CA with that common name", "sas": "a shared key"}
+    return NameTakenError(
+        f"{_FAILED}{name} exists and is let in by {means.get(kind.lower(), kind or 'nothing known')}, "
+        "not by the thumbprint of this certificate.",
+        hint="Retire that device, or give it this thumbprint.",
+    )
+
+
+def unsettled(name: str) -> RegistryError:
+    return _error(f"the device {name} is being changed by somebody else", _PUSH_AGAIN)
+
+
+def surprising(problem: Exception) -> RegistryError:
+    return _error(f"unexpected {type(problem).__name__}", "This is a bug of firstlight; please report it.")
+
+
+def _error(problem: str, hint: str = "") -> RegistryError:
+    return RegistryError(f"{_FAILED}{problem}.", hint=hint)

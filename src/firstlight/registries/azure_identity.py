@@ -1,0 +1,51 @@
+"""
+A device as IoT Hub's registry writes it: what we ask for, and whether what is there is as good.
+"""
+
+from typing import Any
+
+from firstlight.errors import InactiveError, NameTakenError, RegistryError
+from firstlight.identity import DeviceIdentity
+from firstlight.registries import azure_errors
+from firstlight.registries.azure_authentication import Means, means_of
+
+
+def wanted(identity: DeviceIdentity, preferred: Means) -> dict[str, Any]:
+    """
+    Return the entry of a bulk call (ExportImportDevice) that creates *identity*, and changes none.
+    """
+    if means_of(identity, preferred) is Means.CA:
+        proof: dict[str, Any] = {"type": "certificateAuthority"}
+    else:
+        # The secondary stays free: it is where a rotation puts the next certificate.
+        proof = {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": identity.fingerprint.upper()}}
+    return {"id": identity.name, "importMode": "create", "status": "enabled", "authentication": proof}
+
+
+def problem(found: dict[str, Any], identity: DeviceIdentity, preferred: Means) -> RegistryError | None:
+    """
+    Return why the device *found* in the hub does not let *identity* connect; None if it does.
+    """
+    name = identity.name
+    proof = found.get("authentication")
+    proof = proof if isinstance(proof, dict) else {}
+    kind = str(proof.get("type") or "")
+    if str(found.get("deviceId") or "") != name:
+        return azure_errors.unsettled(name)
+    match kind.lower():
+        case "selfsigned":
+            if identity.fingerprint.upper() not in _thumbprints(proof):
+                return NameTakenError.of(name)
+        case "certificateauthority" if means_of(identity, preferred) is Means.CA:
+            pass
+        case _:
+            return azure_errors.other_kind(name, kind)
+    status = str(found.get("status") or "of unknown status").lower()
+    return None if status == "enabled" else InactiveError.of(status)
+
+
+def _thumbprints(proof: dict[str, Any]) -> set[str]:
+    thumbprints = proof.get("x509Thumbprint")
+    if not isinstance(thumbprints, dict):
+        return set()
+    return {str(thumbprints.get(k) or "").upper() for k in ("primaryThumbprint", "secondaryThumbprint")}
