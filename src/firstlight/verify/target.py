@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-from firstlight import certificates, pki
-from firstlight.certificates import Certificate
-from firstlight.errors import CertificateError, IdentityError, UsageError
+from firstlight import certificates
+from firstlight.errors import IdentityError, UsageError
 from firstlight.identity import Naming, NamingRule
 from firstlight.jitp.names import is_thing_name
 from firstlight.settings import Settings
+from firstlight.verify.files import read_cas, read_certificate, read_device
 
 ALPN_PORT = 443
 MQTT_ALPN = "x-amzn-mqtt-ca"
@@ -89,17 +87,14 @@ def read(
             f"The client id {client_id!r} cannot be a thing's name, and AWS IoT policies compare the two.",
             hint="Letters, digits, ':', '_' and '-', at most 128.",
         )
-    _require_open(key)
-    certificate, private_key = pki.load_pair(cert, key)
-    if not anyway:
-        _require_usable(cert, certificate, now)
+    cert_pem, key_pem = read_device(cert, key, now=now, anyway=anyway)
     return Target(
         endpoint=endpoint.rstrip("."),
         port=port,
-        cert_pem=_pem(cert, cert.read_bytes()),
-        key_pem=private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        cert_pem=cert_pem,
+        key_pem=key_pem,
         client_id=client_id,
-        ca_pem=None if ca_file is None else _read_cas(ca_file),
+        ca_pem=None if ca_file is None else read_cas(ca_file),
     )
 
 
@@ -112,7 +107,7 @@ def client_id_of(cert: Path, *, naming: Naming | None = None, prefix: str = "") 
     Raises:
         UsageError: *cert* cannot be read, or *naming* finds no name in it.
     """
-    certificate = _read_certificate(cert)
+    certificate = read_certificate(cert)
     common_name = certificate.common_name or ""
     if naming is None and not prefix and is_thing_name(common_name):
         return common_name, "the certificate's common name"
@@ -148,55 +143,6 @@ def require_host(endpoint: str, *, anyway: bool = False) -> None:
         raise UsageError(
             f"{endpoint} is not the endpoint for devices: that one has -ats in its name.",
             hint=f"{_ASK}; --anyway tries this one.",
-        )
-
-
-def _require_usable(path: Path, certificate: Certificate, now: datetime) -> None:
-    try:
-        certificate.require_device_leaf(now)
-    except CertificateError as e:
-        hint = f"{e.hint} --anyway connects with it nonetheless, to see it refused. Is this machine's clock right?"
-        raise UsageError(f"{path}: {e.message}", hint=hint.strip()) from e
-
-
-def _read_certificate(path: Path) -> Certificate:
-    try:
-        return certificates.load(path.read_bytes())
-    except OSError as e:
-        raise UsageError(f"Cannot read {path}: {e.strerror}.") from e
-    except CertificateError as e:
-        raise UsageError(f"{path}: {e.message}", hint=e.hint) from e
-
-
-def _read_cas(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as e:
-        raise UsageError(f"Cannot read {path}: {e.strerror}.") from e
-    if b"-----BEGIN CERTIFICATE-----" not in data:
-        raise UsageError(
-            f"--ca-file {path} holds no certificate in PEM.",
-            hint=f"If it is DER: openssl x509 -inform der -in {path} -out {path.with_suffix('.pem')}",
-        )
-    return _pem(path, data)
-
-
-def _pem(path: Path, data: bytes) -> bytes:
-    # written anew: the SDK stumbles over the text some tools put around the blocks
-    try:
-        return "".join(c.pem for c in certificates.load_all(data)).encode("ascii")
-    except CertificateError as e:
-        raise UsageError(f"{path}: {e.message}", hint=e.hint) from e
-
-
-def _require_open(key: Path) -> None:
-    try:
-        data = key.read_bytes()
-    except OSError as e:
-        raise UsageError(f"Cannot read {key}: {e.strerror}.") from e
-    if b"ENCRYPTED" in data:
-        raise UsageError(
-            f"The key {key} is encrypted.", hint=f"Decrypt a copy of it: openssl pkey -in {key} -out device.key"
         )
 
 
