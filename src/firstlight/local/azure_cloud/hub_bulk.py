@@ -80,10 +80,11 @@ def put(hub: Hub, device: Device, given: dict[str, Any]) -> None:
     Raises:
         Refusal: *given* is wrong; nothing has changed.
     """
+    twin = {name: given[name] for name in ("tags", "properties") if given.get(name)}
+    hub_twin.parts(twin)
     hub_identity.apply(device, given)
     device.etag = new_etag()
     hub.devices[device.id] = device
-    twin = {name: given[name] for name in ("tags", "properties") if given.get(name)}
     if twin:
         hub_twin.replace(hub, device, twin)
     if not device.enabled:

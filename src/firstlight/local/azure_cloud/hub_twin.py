@@ -44,7 +44,7 @@ def patch(hub: Hub, device: Device, given: dict[str, Any]) -> None:
     Raises:
         Refusal: tags or desired properties are no objects.
     """
-    tags, desired = _parts(given)
+    tags, desired = parts(given)
     twin = device.twin
     if tags is not None:
         twin.tags = merged(twin.tags, tags)
@@ -60,7 +60,7 @@ def replace(hub: Hub, device: Device, given: dict[str, Any]) -> None:
     Raises:
         Refusal: as `patch`.
     """
-    tags, desired = _parts(given)
+    tags, desired = parts(given)
     twin = device.twin
     changes = None
     if tags is not None:
@@ -87,7 +87,13 @@ def merged(old: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
-def _parts(given: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def parts(given: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """
+    Return the tags and the desired properties that *given* names, None for what it does not.
+
+    Raises:
+        Refusal: one is no object.
+    """
     properties = given.get("properties")
     tags, desired = given.get("tags"), properties.get("desired") if isinstance(properties, dict) else None
     for part in (tags, desired):

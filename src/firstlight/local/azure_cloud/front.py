@@ -1,0 +1,89 @@
+"""
+The HTTP side of the laptop Azure's REST services: each answers at its own host names.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+from uuid import uuid4
+
+from aiohttp import web
+
+from firstlight.local.azure_cloud.rest import Answer, Call, Refusal, Routes
+
+_LOG = logging.getLogger(__name__)
+# The largest body a service takes; IoT Hub's bulk operations are far smaller, templates are up to 4 MB.
+MAX_BODY = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Service:
+    """
+    `hosts` matches the whole host name; `refuse` makes the body of a refusal in this service's shape.
+    """
+
+    hosts: re.Pattern[str]
+    routes: Routes
+    refuse: Callable[[Refusal], Any]
+
+
+def server(services: Sequence[Service]) -> web.Server:
+    """
+    Return the handler of every request: the service of its host answers.
+    """
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        host = request.host.partition(":")[0].lower()
+        service = next((s for s in services if s.hosts.fullmatch(host)), None)
+        if service is None:
+            return _response(Answer(421, {"error": f"The laptop's Azure has no service at {host}."}))
+        # Without the query: it may bear what identifies, and never the body or a header.
+        answer = await _answer(service, host, request)
+        _LOG.info("%s %s%s %s", request.method, host, request.path, answer.status)
+        return _response(answer)
+
+    return web.Server(handle, access_log=None, client_max_size=MAX_BODY)
+
+
+async def _answer(service: Service, host: str, request: web.BaseRequest) -> Answer:
+    try:
+        _keep_browsers_out(request)
+        handler, names = service.routes.find(request.method, request.path)
+        call = Call(
+            method=request.method,
+            host=host,
+            path=request.path,
+            query=dict(request.query),
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await request.read(),
+            names=names,
+        )
+        answer = handler(call)
+        return await answer if isawaitable(answer) else answer
+    except Refusal as refusal:
+        return Answer(refusal.status, service.refuse(refusal), _error_headers(refusal))
+
+
+def _keep_browsers_out(request: web.BaseRequest) -> None:
+    if "origin" in request.headers:
+        raise Refusal(403, "Forbidden", "The laptop's Azure answers no web pages.")
+
+
+def _error_headers(refusal: Refusal) -> dict[str, str]:
+    headers = {"iothub-errorcode": str(refusal.code), "x-ms-error-code": str(refusal.code)}
+    if refusal.status == web.HTTPUnauthorized.status_code:
+        # azure-core asks for a new token once when it sees this
+        headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    return headers
+
+
+def _response(answer: Answer) -> web.Response:
+    body = b"" if answer.body is None else json.dumps(answer.body).encode()
+    headers = {"Content-Type": "application/json; charset=utf-8", "x-ms-request-id": str(uuid4()), **answer.headers}
+    if answer.body is None:
+        del headers["Content-Type"]
+    return web.Response(status=answer.status, body=body, headers=headers)
