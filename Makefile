@@ -49,11 +49,12 @@ lock: ## pin requirements.txt anew from requirements.in, with hashes
 clean: ## remove everything that was made
 	rm -rf .venv build cdk.out .firstlight .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(ready): requirements.txt pyproject.toml lambdas/requirements.txt
+$(ready): requirements.txt pyproject.toml lambdas/requirements.txt azure/function_app/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "firstlight needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Setting up .venv (once; a few minutes) ..."
 	@$(PYTHON) -m venv .venv
 	@$(bin)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(bin)/pip install -qq --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@$(bin)/python -m firstlight.deploy.bundle
+	@$(bin)/python -m firstlight.deploy.azure_bundle
 	@touch $@

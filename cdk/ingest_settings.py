@@ -2,11 +2,7 @@
 A region's row of regions.toml to what its ingest function is told.
 """
 
-from pathlib import Path
-
-from firstlight import token_keys
-from firstlight.deploy import bundle
-from firstlight.errors import RegionsError, SettingsError
+from firstlight.deploy import bundle, public_key
 from firstlight.regions import AwsRegion
 from firstlight.settings import Settings
 
@@ -21,7 +17,7 @@ def of(region: AwsRegion, *, account: str) -> Settings:
     return Settings(
         # The console sends the account id as the token's audience.
         audience=region.audience or account,
-        token_key=_public_key(region.token_key_file),
+        token_key=public_key.read(region.token_key_file),
         token_key_url=region.token_key_url,
         naming=region.naming,
         thing_prefix=region.thing_prefix,
@@ -30,16 +26,3 @@ def of(region: AwsRegion, *, account: str) -> Settings:
         # beside the handler, which runs in the folder of its code
         trusted_issuers_file=bundle.TRUSTED_ISSUERS if region.trusted_issuers else "",
     )
-
-
-def _public_key(path: Path | None) -> str:
-    """
-    The key itself goes into the environment: it is public, and a bundle per key would be needed otherwise.
-    """
-    if path is None:
-        return ""
-    try:
-        token_keys.from_file(path)
-    except SettingsError as e:
-        raise RegionsError(f"{path}: {e.message}", hint=e.hint) from e
-    return path.read_text("ascii").strip()
