@@ -5,6 +5,7 @@ What is done per device does not come through here (see firstlight.registries.az
 """
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ MANAGEMENT = "https://management.azure.com"
 MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
 DPS_SCOPE = "https://azure-devices-provisioning.net/.default"
 NOT_FOUND = 404
+# Their warnings would stand beside our sentence on stderr; whoever wants them configures logging.
+logging.getLogger("azure").addHandler(logging.NullHandler())
 _HTML = re.compile(r"\s*<")
 _SIGN_IN = "Sign in again, for instance with `az login`."
 _ACTION = re.compile(r"perform action '([\w./]+)'")
@@ -169,7 +172,7 @@ def explain(e: Exception, doing: str, *, error: type[FirstlightError] = Deployme
     if isinstance(e, azure.HttpResponseError) and e.response is not None:
         problem, hint = _refused(e)
     elif isinstance(e, azure.ClientAuthenticationError):
-        problem, hint = f"there is no Entra ID token to be had ({_first_line(str(e))})", _SIGN_IN
+        problem, hint = f"there is no Entra ID token to be had, {_first_line(str(e))}", _SIGN_IN
     elif isinstance(e, azure.ServiceRequestError | azure.ServiceResponseError):
         problem = f"Azure cannot be reached ({_first_line(str(e))[:160]})"
         hint = "Check the network, HTTPS_PROXY and REQUESTS_CA_BUNDLE."

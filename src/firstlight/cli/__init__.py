@@ -14,6 +14,7 @@ _COMMANDS = {
     "ingest": "Serve the ingest API on a machine of your own.",
     "verify": "Connect as a device and report every check.",
     "ca": "Create, register, describe and list CA certificates.",
+    "azure": "Deploy to Azure; upload CA certificates; manage enrollment groups.",
     "template": "Show the JITP template; check a certificate against it.",
     "device": "Issue keys and certificates for test devices.",
     "local": "Run the clouds on this laptop.",
