@@ -3,21 +3,14 @@ Starts and stops the MQTT front door of the laptop's AWS, in a process of its ow
 """
 
 import os
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from firstlight.errors import DeploymentError
-from firstlight.local.child import Child, listening_socket
-from firstlight.local.front_door_server import READY, Orders
+from firstlight.local.front_door_server import Orders
 from firstlight.local.mqtt import trust
-
-_STARTING = 20.0  # seconds
-_LOOK = 0.02
+from firstlight.local.ready_child import ReadyChild
 
 
-class FrontDoorProcess:
+class FrontDoorProcess(ReadyChild):
     """
     A context manager: devices of the laptop's AWS at *endpoint_url* connect to `port`, trusting `ca_file`.
 
@@ -26,67 +19,18 @@ class FrontDoorProcess:
     """
 
     def __init__(self, folder: Path, *, endpoint_url: str, region: str, account: str, port: int = 0) -> None:
-        self._folder = folder
-        self._orders = Orders(str(folder), endpoint_url, region, account)
-        self.port = port
-        self._log = folder / "front-door.log"
-        self._server: Child | None = None
-
-    @property
-    def ca_file(self) -> Path:
-        """
-        PEM of the CA that signed the front door's certificate.
-        """
-        return trust.ca_file(self._folder)
-
-    @property
-    def alive(self) -> bool:
-        """
-        Whether its process runs.
-        """
-        return self._server is not None and self._server.alive
-
-    def __enter__(self) -> Self:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
-
-    def restart(self) -> None:
-        """
-        Close every connection, forget every session and retained message, and open again at the same port.
-        """
-        self._stop()
-        self._start()
-
-    def _start(self) -> None:
-        ready = self._folder / READY
-        ready.unlink(missing_ok=True)
-        with listening_socket(self.port, "--mqtt-port") as listener:
-            self.port = listener.getsockname()[1]
-            self._server = Child(
-                "firstlight.local.front_door_server",
-                self._orders,
-                listener=listener,
-                log=self._log,
-                environment=_environment(),
-            )
-        deadline = time.monotonic() + _STARTING
-        while not ready.exists():
-            if not self.alive or time.monotonic() > deadline:
-                self._stop()
-                raise DeploymentError("The MQTT front door did not start.", hint=f"See {self._log}.")
-            time.sleep(_LOOK)
-
-    def _stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
-        (self._folder / READY).unlink(missing_ok=True)
+        super().__init__(
+            "The MQTT front door",
+            "firstlight.local.front_door_server",
+            Orders(str(folder), endpoint_url, region, account),
+            folder=folder,
+            port=port,
+            option="--mqtt-port",
+            log="front-door.log",
+            environment=_environment(),
+        )
+        # PEM of the CA that signed the front door's certificate.
+        self.ca_file = trust.ca_file(folder)
 
 
 def _environment() -> dict[str, str]:

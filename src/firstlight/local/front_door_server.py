@@ -16,8 +16,7 @@ from firstlight.errors import FirstlightError
 from firstlight.local.aws_iot import front_door
 from firstlight.local.child import allow_many_sockets, told_to_stop
 from firstlight.local.control_plane import ROOT
-
-READY = "ready"
+from firstlight.local.ready_child import READY
 
 
 class Orders(NamedTuple):

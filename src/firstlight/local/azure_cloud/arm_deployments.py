@@ -128,7 +128,8 @@ def _delta(before: Any, after: Any, path: str = "") -> Any:
     """
     if isinstance(after, dict) and isinstance(before, dict):
         for name, value in after.items():
-            if name != "apiVersion":
+            # a part's template name has its parents' before it
+            if name != "apiVersion" and (path or name != "name"):
                 yield from _delta(before.get(name), value, f"{path}.{name}" if path else name)
     elif after != before:
         kind = "Create" if before is None else "Modify"

@@ -109,7 +109,7 @@ class Resources:
         return [
             shown
             for known, shown in self._world.resources.items()
-            if known.startswith(f"{below.lower()}/") and parse_id(known).kind == kind
+            if known.startswith(f"{below.lower()}/") and "/providers/" in known and parse_id(known).kind == kind
         ]
 
     def put(self, text: str, body: dict[str, Any]) -> tuple[dict[str, Any], bool]:

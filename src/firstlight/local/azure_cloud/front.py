@@ -31,12 +31,12 @@ class Service:
     refuse: Callable[[Refusal], Any]
 
 
-def server(services: Sequence[Service]) -> web.Server:
+def application(services: Sequence[Service]) -> web.Application:
     """
-    Return the handler of every request: the service of its host answers.
+    Return what answers every request: the service of its host does.
     """
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         host = request.host.partition(":")[0].lower()
         service = next((s for s in services if s.hosts.fullmatch(host)), None)
         if service is None:
@@ -46,10 +46,12 @@ def server(services: Sequence[Service]) -> web.Server:
         _LOG.info("%s %s%s %s", request.method, host, request.path, answer.status)
         return _response(answer)
 
-    return web.Server(handle, access_log=None, client_max_size=MAX_BODY)
+    answering = web.Application(client_max_size=MAX_BODY)
+    answering.router.add_route("*", "/{path:.*}", handle)
+    return answering
 
 
-async def _answer(service: Service, host: str, request: web.BaseRequest) -> Answer:
+async def _answer(service: Service, host: str, request: web.Request) -> Answer:
     try:
         _keep_browsers_out(request)
         handler, names = service.routes.find(request.method, request.path)
@@ -68,7 +70,7 @@ async def _answer(service: Service, host: str, request: web.BaseRequest) -> Answ
         return Answer(refusal.status, service.refuse(refusal), _error_headers(refusal))
 
 
-def _keep_browsers_out(request: web.BaseRequest) -> None:
+def _keep_browsers_out(request: web.Request) -> None:
     if "origin" in request.headers:
         raise Refusal(403, "Forbidden", "The laptop's Azure answers no web pages.")
 

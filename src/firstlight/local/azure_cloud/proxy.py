@@ -16,7 +16,7 @@ _KNOWN = re.compile(
     r"|login\.microsoftonline\.com|management\.azure\.com)",
     re.IGNORECASE,
 )
-_LONGEST_HEAD = 16 * 1024
+LONGEST_HEAD = 16 * 1024
 _HEAD_TIME = 10.0  # seconds
 _CHUNK = 64 * 1024
 
@@ -30,11 +30,32 @@ class Proxy:
     def __init__(self, *, ports: Mapping[int, int], plain: int) -> None:
         self._ports = ports
         self._plain = plain
+        self._open: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """
+        End every connection.
+        """
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """
         Answer one connection; asyncio.start_server calls it.
         """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 -- a coroutine runs in a task
+        self._open.add(task)
+        try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            # by close(); asyncio's streams would report it as a fault
+            writer.transport.abort()
+        finally:
+            self._open.discard(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(_HEAD_TIME):
                 head = await reader.readuntil(b"\r\n\r\n")

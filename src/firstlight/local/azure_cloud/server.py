@@ -1,0 +1,147 @@
+"""
+The process that is the laptop's Azure: REST, MQTT and the proxy before both, on one event loop.
+
+`python -m firstlight.local.azure_cloud.server FD FOLDER`, started as firstlight.local.child says; FD is the proxy's.
+`seed.json` in FOLDER says what is there from the start, the environment holds the operator's secret.  Once
+everything answers there is a file `ready` in FOLDER, with the outputs of the template.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import socket
+import ssl
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from aiohttp import web
+
+from firstlight import pki
+from firstlight.errors import FirstlightError
+from firstlight.local.azure_cloud.arm_rest import ResourceManager
+from firstlight.local.azure_cloud.devices import Devices, serve_devices
+from firstlight.local.azure_cloud.dps_rest import DpsService
+from firstlight.local.azure_cloud.entra import Entra
+from firstlight.local.azure_cloud.front import Service, application
+from firstlight.local.azure_cloud.hooks import Hooks
+from firstlight.local.azure_cloud.hub_rest import HubService
+from firstlight.local.azure_cloud.proxy import LONGEST_HEAD, Proxy
+from firstlight.local.azure_cloud.rest import Refusal
+from firstlight.local.azure_cloud.seed import Operator, Seed, sow
+from firstlight.local.azure_cloud.throttle import Throttle
+from firstlight.local.azure_cloud.tokens import LOGIN_HOST, Tokens
+from firstlight.local.azure_cloud.world import DPS_DOMAIN, HUB_DOMAIN, World
+from firstlight.local.child import allow_many_sockets, told_to_stop
+from firstlight.local.mqtt import trust
+from firstlight.local.ready_child import READY
+
+SEED = "seed.json"
+SECRET_VARIABLE = "LAPTOP_AZURE_SECRET"  # noqa: S105 -- a variable's name
+CLIENT_VARIABLE = "LAPTOP_AZURE_CLIENT"
+
+_MANAGEMENT_HOST = "management.azure.com"
+# What the server's certificate is for; the services come and go, their names are covered by the wildcards.
+NAMES = (_MANAGEMENT_HOST, LOGIN_HOST, f"*.{HUB_DOMAIN}", f"*.{DPS_DOMAIN}", "localhost")
+_HTTPS, _MQTTS = 443, 8883
+_GOODBYE = 1.0  # seconds for answers under way
+_LOOPBACK = re.compile(r"127\.0\.0\.1|localhost")
+
+
+def main() -> int:
+    """
+    Serve until told to stop; return the exit code.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    fd, folder = sys.argv[1:]
+    allow_many_sockets()
+    operator = Operator(client_id=os.environ[CLIENT_VARIABLE], secret=os.environ[SECRET_VARIABLE])
+    try:
+        asyncio.run(_run(socket.socket(fileno=int(fd)), Path(folder), operator))
+    except (FirstlightError, Refusal) as e:
+        logging.error("%s", e)  # noqa: LOG015, TRY400 -- the log is this process's own; the sentence says it all
+        return 1
+    return 0
+
+
+async def _run(listener: socket.socket, folder: Path, operator: Operator) -> None:
+    seed = Seed(**json.loads((folder / SEED).read_text("utf-8")))
+    world, outputs = sow(seed, operator)
+    async with serve(world, folder, listener=listener, secret=operator.secret):
+        ready = folder / f"{READY}.new"
+        ready.write_text(json.dumps({"outputs": outputs}), "utf-8")
+        ready.replace(folder / READY)
+        await told_to_stop()
+
+
+@asynccontextmanager
+async def serve(world: World, folder: Path, *, listener: socket.socket, secret: str) -> AsyncIterator[Devices]:
+    """
+    Answer for *world* behind *listener*, the proxy's socket, until the context ends.
+
+    *folder* has the CA; *secret* is what the laptop's own hooks ask for.
+
+    Raises:
+        UsageError: the folder cannot be used.
+    """
+    tokens = Tokens(world, now=lambda: datetime.now(UTC))
+    throttle = Throttle(time.monotonic)
+    entra = Entra(world, tokens)
+    async with AsyncExitStack() as stack:
+        devices = await stack.enter_async_context(serve_devices(world, folder=folder, port=0))
+        Hooks(world, devices, secret=secret, routes=entra.managed_identity)
+        https = await _listen(stack, _services(world, tokens, throttle, entra), _tls(folder))
+        plain = await _listen(stack, [Service(_LOOPBACK, entra.managed_identity, entra.refuse_identity)], None)
+        proxy = Proxy(ports={_HTTPS: https, _MQTTS: devices.port}, plain=plain)
+        front = await asyncio.start_server(proxy.serve, sock=listener, limit=LONGEST_HEAD)
+        stack.push_async_callback(proxy.close)
+        stack.callback(front.close)
+        yield devices
+
+
+def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra) -> list[Service]:
+    hubs, dps = HubService(world, tokens, throttle), DpsService(world, tokens, throttle)
+    arm = ResourceManager(world, tokens)
+    return [
+        Service(re.compile(rf"[^.]+\.{re.escape(HUB_DOMAIN)}"), hubs.routes, hubs.refuse),
+        Service(re.compile(rf"[^.]+\.{re.escape(DPS_DOMAIN)}"), dps.routes, dps.refuse),
+        Service(re.compile(re.escape(LOGIN_HOST)), entra.routes, entra.refuse),
+        Service(re.compile(re.escape(_MANAGEMENT_HOST)), arm.routes, arm.refuse),
+    ]
+
+
+async def _listen(stack: AsyncExitStack, services: list[Service], tls: ssl.SSLContext | None) -> int:
+    """
+    Answer on a free port of 127.0.0.1 and return it.
+    """
+    runner = web.AppRunner(application(services), access_log=None, shutdown_timeout=_GOODBYE)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    return port
+
+
+def _tls(folder: Path) -> ssl.SSLContext:
+    now = datetime.now(UTC)
+    ca, ca_key = trust.endpoint_ca(folder, now)
+    certificate, key = pki.server_certificate(NAMES, ca=ca, ca_key=ca_key, now=now)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # the ssl module takes files only; both are for this run
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        pki.write_certificate(Path(temporary) / "server.pem", certificate)
+        pki.write_key(Path(temporary) / "server-key.pem", key)
+        context.load_cert_chain(Path(temporary) / "server.pem", Path(temporary) / "server-key.pem")
+    return context
+
+
+if __name__ == "__main__":
+    sys.exit(main())
