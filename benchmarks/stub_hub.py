@@ -11,8 +11,9 @@ import json
 import ssl
 import tempfile
 import time
+import weakref
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,9 @@ class StubHub:
         self.limits = Limits()
         self.retry_after: int | None = None
         self.tokens = {"stub-token"}
+        # Says what is answered instead, if it says anything: tests put words into the hub's mouth.
+        self.script: Callable[[str, Any], tuple[int, Any] | None] = lambda name, body: None  # noqa: ARG005 -- none
+        self.connections: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self.closing = asyncio.Event()
         self.forget_calls()
 
@@ -52,6 +56,8 @@ class StubHub:
         """
         Do as the hub would, weather permitting.
         """
+        if request.transport is not None:
+            self.connections.add(request.transport)
         segments = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
         body = await request.read()
         name = "Bulk" if request.method == "POST" else request.method.capitalize()
@@ -80,7 +86,8 @@ class StubHub:
             )
         if fault and fault not in _SILENT:
             raise Refused(int(fault), _STATUS.get(fault, "ServerError"), "injected")
-        status, done = self._done(name, http, segments, body) if fault != HANG else (200, {})
+        scripted = self.script(name, body)
+        status, done = scripted or (self._done(name, http, segments, body) if fault != HANG else (200, {}))
         if fault in {HANG, LATE}:
             await self.closing.wait()
         if fault and http.transport is not None:

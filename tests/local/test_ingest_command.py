@@ -211,7 +211,7 @@ def test_aws_is_reached_where_the_environment_says(reel: Path, variable: str) ->
         (["--cloud", "memory", "--tls-cert", "no.pem", "--tls-key", "no.key"], BASIC, 2, "no.pem cannot be read"),
         (["--cloud", "aws"], BASIC, 2, "AWS needs a region. Give --region, or set AWS_REGION."),
         (["--cloud", "aws", "--region", "eu-west-1"], BASIC, 1, "no AWS credentials were found"),
-        (["--cloud", "moon"], BASIC, 2, "'moon' is not one of 'aws', 'memory'"),
+        (["--cloud", "moon"], BASIC, 2, "'moon' is not one of 'aws', 'azure', 'memory'"),
     ],
 )
 def test_a_server_that_cannot_serve_does_not_start(

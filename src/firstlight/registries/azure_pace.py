@@ -93,7 +93,7 @@ class Pace:
         """
         self._window.throttled(sent=sent, now=now)
         if retry_after is not None:
-            self._resume_at = max(self._resume_at, now + retry_after)
+            self._resume_at = max(self._resume_at, now + max(retry_after, self._patience.base))
         if sent <= self._cut_at:
             return  # one reason turned away all that was in flight
         self._cut_at = now

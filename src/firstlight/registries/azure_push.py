@@ -10,7 +10,7 @@ import asyncio
 import json
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -21,10 +21,10 @@ from firstlight.registries import azure_errors, azure_identity
 from firstlight.registries.azure_answer import Answer, BulkResult
 from firstlight.registries.azure_authentication import Means, is_device_id
 from firstlight.registries.azure_http import AzureHttp
+from firstlight.registries.azure_known import Known
 from firstlight.registries.azure_pace import MAX_BATCH, Pace, Patience
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(slots=True, eq=False)
@@ -54,6 +54,7 @@ class Site:
     pace: Pace
     patience: Patience
     preferred: Means
+    known: Known = field(default_factory=Known)
 
 
 class AzurePush:
@@ -106,27 +107,29 @@ class AzurePush:
         if self._site.pace.size < MAX_BATCH:
             # While a hub takes a few of a push, they should not be the same few every time.
             random.shuffle(left)
-        created = await self._all(self._create, list(_batches(left, self._site.pace.size)))
-        await self._all(self._prove, [entry for doubtful in created if doubtful for entry in doubtful])
+        known = self._site.known
+        # New devices first: a hub that is short of calls had better spend them on these.
+        fresh = [entry for entry in left if entry.identity.name not in known]
+        await self._all(self._create, list(_batches(fresh, self._site.pace.size)))
+        await self._all(self._prove, [e for e in left if e.result is None and e.identity.name in known])
 
-    async def _all(self, step: Callable[[T], Awaitable[R]], items: Sequence[T]) -> list[R | None]:
+    async def _all(self, step: Callable[[T], Awaitable[None]], items: Sequence[T]) -> None:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._guarded(step, item)) for item in items]
-        return [task.result() for task in tasks]
+            for item in items:
+                group.create_task(self._guarded(step, item))
 
-    async def _guarded(self, step: Callable[[T], Awaitable[R]], item: T) -> R | None:
+    async def _guarded(self, step: Callable[[T], Awaitable[None]], item: T) -> None:
         try:
-            return await step(item)
+            await step(item)
         except RegistryError as e:
             self._hopeless = e
         except Exception as e:  # noqa: BLE001 -- a surprise must not cost the others their answers
             self._hopeless = azure_errors.surprising(e)
             self._hopeless.__cause__ = e
-        return None
 
-    async def _create(self, batch: list[Entry]) -> list[Entry]:
+    async def _create(self, batch: list[Entry]) -> None:
         """
-        Ask for all of *batch*; return those that have to be looked at.
+        Ask for all of *batch*; whatever the hub does not say to be done becomes known, to be looked at.
 
         Raises:
             RegistryError: the hub would refuse every other call, too.
@@ -134,20 +137,21 @@ class AzurePush:
         body = json.dumps([azure_identity.wanted(entry.identity, self._site.preferred) for entry in batch])
         answer = await self._answer("POST", "/devices", batch, body.encode())
         if answer is None:
-            return []
+            return
         if answer.missing:
             raise azure_errors.no_registry(self._site.hub)
         result = answer.bulk
         if result is None:
-            return batch if answer.exists else self._refused(batch, answer)
-        if result.successful:
+            self._refused(batch, answer)
+        elif result.successful:
             self._site.pace.taken(len(batch))
             for entry in batch:
+                self._site.known.add(entry.identity.name)
                 self._succeed(entry)
-            return []
-        return self._sorted_out(batch, result)
+        else:
+            self._sort_out(batch, result)
 
-    def _refused(self, batch: list[Entry], answer: Answer) -> list[Entry]:
+    def _refused(self, batch: list[Entry], answer: Answer) -> None:
         """
         The hub refused the batch as a whole: split it, until whoever caused that is alone.
         """
@@ -155,13 +159,14 @@ class AzurePush:
             if answer.ok:
                 entry.failures += 1
                 self._note(entry, azure_errors.unfinished(answer._replace(code="an unknown answer"), self._site.hub))
+            elif answer.exists:
+                self._site.known.add(entry.identity.name)
             elif len(batch) > 1:
                 entry.company = max(1, len(batch) // 2)
             else:
                 self._fail(entry, azure_errors.refusal(answer))
-        return []
 
-    def _sorted_out(self, batch: list[Entry], result: BulkResult) -> list[Entry]:
+    def _sort_out(self, batch: list[Entry], result: BulkResult) -> None:
         refused = {e: why for e in batch if (why := result.refused.get(e.identity.name)) and not why.exists}
         for entry, why in refused.items():
             if why.throttled:
@@ -176,9 +181,10 @@ class AzurePush:
                 entry.company = 1
         if refused:
             # They may have sunk the rest with them: that is asked for again, not looked for one by one.
-            return []
+            return
         self._site.pace.taken(len(batch))
-        return batch
+        for entry in batch:
+            self._site.known.add(entry.identity.name)
 
     async def _prove(self, entry: Entry) -> None:
         name = entry.identity.name
@@ -188,6 +194,7 @@ class AzurePush:
         self._site.pace.taken(1)
         if answer.missing:
             # Not done with the rest of its bulk call, or deleted since.
+            self._site.known.discard(name)
             entry.failures += 1
             self._note(entry, azure_errors.unsettled(name))
         elif not answer.ok or not isinstance(answer.document, dict):
