@@ -84,6 +84,13 @@ def complete(dump: dict[str, Any]) -> set[str]:
     return {arn.rpartition("/")[2] for arn in able if dump["certificates"].get(arn.rpartition("/")[2]) == "ACTIVE"}
 
 
+def able_devices(cloud: str, dump: dict[str, Any]) -> set[str]:
+    """
+    Return the SHA-256 of the certificates that can connect, from the dump of a stub of *cloud*.
+    """
+    return {thumbprint.lower() for thumbprint in dump.values()} if cloud == "azure" else complete(dump)
+
+
 async def push_all(load: Load, clients: Sequence[Sequence[Sequence[Entry]]], *, rounds: int) -> float:
     """
     Let all *clients* push at once; return the seconds it took.

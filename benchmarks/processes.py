@@ -20,11 +20,15 @@ _STOPPING = 20.0
 
 class Process:
     """
-    A running server: its URL, and what it has used.
+    A running server: the line it began with, its URL, and what it has used.
+
+    Of a stub also the environment that leads its `clients` to it.
     """
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
-        self.url = url
+    def __init__(self, process: subprocess.Popen[str], url: str, line: str) -> None:
+        self.url, self.line = url, line
+        self.cloud = "aws"
+        self.clients: Mapping[str, str] = {}
         self._stat = Path(f"/proc/{process.pid}/stat")
 
     def cpu(self) -> float:
@@ -47,30 +51,46 @@ class Process:
 @contextmanager
 def stub_cloud() -> Iterator[Process]:
     """
-    Run the stub cloud.
+    Run the stub of AWS IoT.
     """
     with _running([sys.executable, "-m", "benchmarks.stub_cloud"], dict(os.environ), Path(os.devnull)) as process:
+        process.clients = {
+            "AWS_ENDPOINT_URL_IOT": process.url,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+        }
         yield process
 
 
 @contextmanager
-def ingest(stub_url: str, key: TokenKey, log: Path, *, uvloop: bool = False) -> Iterator[Process]:
+def stub_hub() -> Iterator[Process]:
     """
-    Run `firstlight ingest serve` in front of the stub cloud.
+    Run the stub of an IoT Hub; its clients are given tokens as a function app is.
     """
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "FIRSTLIGHT_"))}
-    env |= {
-        "AWS_ENDPOINT_URL_IOT": stub_url,
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "bench",
-        "AWS_SECRET_ACCESS_KEY": "bench",
-        "FIRSTLIGHT_AUDIENCE": AUDIENCE,
-        "FIRSTLIGHT_TOKEN_KEY_FILE": str(key.public_file),
-    }
+    with _running([sys.executable, "-m", "benchmarks.stub_hub"], dict(os.environ), Path(os.devnull)) as process:
+        hub, ca_file = process.line.split()[1:]
+        process.cloud = "azure"
+        process.clients = {
+            "FIRSTLIGHT_HUB": hub,
+            "SSL_CERT_FILE": ca_file,
+            "IDENTITY_ENDPOINT": f"{process.url}/token",
+            "IDENTITY_HEADER": "bench",
+        }
+        yield process
+
+
+@contextmanager
+def ingest(stub: Process, key: TokenKey, log: Path, *, uvloop: bool = False) -> Iterator[Process]:
+    """
+    Run `firstlight ingest serve` in front of *stub*.
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AZURE_", "FIRSTLIGHT_"))}
+    env |= {"FIRSTLIGHT_AUDIENCE": AUDIENCE, "FIRSTLIGHT_TOKEN_KEY_FILE": str(key.public_file), **stub.clients}
     start = "from firstlight.cli import main; main()"
     if uvloop:
         start = f"import uvloop; uvloop.install(); {start}"
-    command = [sys.executable, "-c", start, "ingest", "serve", "--cloud", "aws", "--port", "0"]
+    command = [sys.executable, "-c", start, "ingest", "serve", "--cloud", stub.cloud, "--port", "0"]
     with _running(command, env, log) as process:
         yield process
 
@@ -84,7 +104,7 @@ def _running(command: list[str], env: Mapping[str, str], log: Path) -> Iterator[
         found = _URL.search(line)
         if found is None:
             raise RuntimeError(f"{command[-1]} did not start: {log.read_text()}")
-        yield Process(process, found[0])
+        yield Process(process, found[0], line)
     finally:
         process.terminate()
         try:

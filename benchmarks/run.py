@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import processes
-from benchmarks.load import Load, complete, push_all
+from benchmarks.hub_scenarios import HUB_SCENARIOS
+from benchmarks.load import Load, able_devices, push_all
 from benchmarks.pool import Entry, TokenKey, devices
 from benchmarks.processes import Process
 from benchmarks.scenarios import SCENARIOS, Result, Scenario
@@ -41,7 +42,7 @@ async def measure(scenario: Scenario, stub: Process, server: Process, pool: Iter
         seconds = await push_all(load, clients, rounds=scenario.rounds)
         used = server.cpu() - used
         report = await _stub(session, stub, "report")
-        able = complete(await _stub(session, stub, "dump"))
+        able = able_devices(scenario.cloud, await _stub(session, stub, "dump"))
     tally = load.tally
     return Result(
         certificates=scenario.certificates,
@@ -70,7 +71,8 @@ def run(scenario: Scenario, folder: Path, *, uvloop: bool) -> Result:
     Run *scenario* on servers of its own.
     """
     key = TokenKey(folder)
-    with processes.stub_cloud() as stub, processes.ingest(stub.url, key, folder / "log", uvloop=uvloop) as server:
+    stub_of = {"aws": processes.stub_cloud, "azure": processes.stub_hub}[scenario.cloud]
+    with stub_of() as stub, processes.ingest(stub, key, folder / "log", uvloop=uvloop) as server:
         return asyncio.run(measure(scenario, stub, server, devices(), key))
 
 
@@ -84,9 +86,10 @@ def main() -> int:
     parser.add_argument("--uvloop", action="store_true", help="run the server on uvloop")
     parser.add_argument("--json", action="store_true", help="print JSON lines instead of the table")
     options = parser.parse_args()
-    chosen = [s for s in SCENARIOS if options.only in s.name for _ in range(options.repeat)]
+    there_are = (*SCENARIOS, *HUB_SCENARIOS)
+    chosen = [s for s in there_are if options.only in s.name for _ in range(options.repeat)]
     if not chosen:
-        parser.error(f"no scenario's name contains {options.only!r}: {', '.join(s.name for s in SCENARIOS)}")
+        parser.error(f"no scenario's name contains {options.only!r}: {', '.join(s.name for s in there_are)}")
     console = Console(stderr=True)
     rows: list[tuple[Scenario, Result, list[str]]] = []
     with tempfile.TemporaryDirectory() as folder:

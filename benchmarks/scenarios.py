@@ -62,6 +62,13 @@ FRUGAL: Check = (f"at most {MAX_CALLS} calls a certificate", lambda r: r.calls_e
 _SOUND = (HONEST, IN_TIME, ALL_COMPLETE)
 
 
+ALL_THERE: Check = ("every device there and able to connect", lambda r: r.audit["complete"] == r.certificates)
+NONE_THERE: Check = ("no device there", lambda r: r.audit["complete"] == 0)
+BULK: Check = ("a hundred devices a call", lambda r: r.calls_each <= 1 / 100)
+
+SOUND_HUB = (HONEST, IN_TIME, ALL_THERE)
+
+
 def at_least(rate: float) -> Check:
     return f"at least {rate:,.0f} certificates/s", lambda r: r.rate >= rate
 
@@ -85,6 +92,7 @@ class Scenario:
     name: str
     weather: Mapping[str, Any]
     size: int
+    cloud: str = "aws"
     clients: int = 1
     pushes: int = 1
     rounds: int = 1

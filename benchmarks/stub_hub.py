@@ -11,7 +11,6 @@ import json
 import ssl
 import tempfile
 import time
-import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -44,7 +43,7 @@ class StubHub:
         self.tokens = {"stub-token"}
         # Says what is answered instead, if it says anything: tests put words into the hub's mouth.
         self.script: Callable[[str, Any], tuple[int, Any] | None] = lambda name, body: None  # noqa: ARG005 -- none
-        self.connections: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
+        self.connections: set[tuple[str, int]] = set()
         self.closing = asyncio.Event()
         self.forget_calls()
 
@@ -57,7 +56,7 @@ class StubHub:
         Do as the hub would, weather permitting.
         """
         if request.transport is not None:
-            self.connections.add(request.transport)
+            self.connections.add(request.transport.get_extra_info("peername"))
         segments = [unquote(part) for part in request.rel_url.raw_path.strip("/").split("/")]
         body = await request.read()
         name = "Bulk" if request.method == "POST" else request.method.capitalize()
