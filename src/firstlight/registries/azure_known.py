@@ -1,8 +1,9 @@
 """
-Which ids a hub is known to have: they are looked at, not created again in vain.
+Which ids a hub is known to have: while it is short of calls, they are looked at at once and not
+created in vain before.
 
-A hub that counts calls would count both.  Nothing is believed because of this: an id that has
-gone is created again, and no SUCCESS is said without a look.
+Nothing is believed because of this: an id that has gone is created again, and no SUCCESS is said
+without a look.
 """
 
 _MOST = 50_000

@@ -62,6 +62,13 @@ class Pace:
         """
         return self._size
 
+    @property
+    def is_short(self) -> bool:
+        """
+        Whether the hub has lately turned calls away.
+        """
+        return self._size < MAX_BATCH
+
     def resumes_in(self, now: float) -> float:
         """
         Return the seconds for which the hub asked to be left alone; 0 if it did not.

@@ -32,11 +32,13 @@ class Entry:
     """
     One device of the push, and what has become of it so far.
 
-    `company` is how many devices a bulk call with this one may carry; `error` why the last attempt failed.
+    `company` is how many devices a bulk call with this one may carry; `known` whether to look at the
+    device instead; `error` why the last attempt failed.
     """
 
     identity: DeviceIdentity
     company: int = MAX_BATCH
+    known: bool = False
     failures: int = 0
     throttled: int = 0
     error: FirstlightError | None = None
@@ -104,14 +106,15 @@ class AzurePush:
         return True
 
     async def _round(self, left: list[Entry]) -> None:
-        if self._site.pace.size < MAX_BATCH:
+        if self._site.pace.is_short:
             # While a hub takes a few of a push, they should not be the same few every time.
             random.shuffle(left)
-        known = self._site.known
+            for entry in left:
+                entry.known = entry.known or entry.identity.name in self._site.known
         # New devices first: a hub that is short of calls had better spend them on these.
-        fresh = [entry for entry in left if entry.identity.name not in known]
+        fresh = [entry for entry in left if not entry.known]
         await self._all(self._create, list(_batches(fresh, self._site.pace.size)))
-        await self._all(self._prove, [e for e in left if e.result is None and e.identity.name in known])
+        await self._all(self._prove, [entry for entry in left if entry.known and entry.result is None])
 
     async def _all(self, step: Callable[[T], Awaitable[None]], items: Sequence[T]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -160,7 +163,7 @@ class AzurePush:
                 entry.failures += 1
                 self._note(entry, azure_errors.unfinished(answer._replace(code="an unknown answer"), self._site.hub))
             elif answer.exists:
-                self._site.known.add(entry.identity.name)
+                self._exists(entry)
             elif len(batch) > 1:
                 entry.company = max(1, len(batch) // 2)
             else:
@@ -184,7 +187,11 @@ class AzurePush:
             return
         self._site.pace.taken(len(batch))
         for entry in batch:
-            self._site.known.add(entry.identity.name)
+            self._exists(entry)
+
+    def _exists(self, entry: Entry) -> None:
+        entry.known = True
+        self._site.known.add(entry.identity.name)
 
     async def _prove(self, entry: Entry) -> None:
         name = entry.identity.name
@@ -194,6 +201,7 @@ class AzurePush:
         self._site.pace.taken(1)
         if answer.missing:
             # Not done with the rest of its bulk call, or deleted since.
+            entry.known = False
             self._site.known.discard(name)
             entry.failures += 1
             self._note(entry, azure_errors.unsettled(name))
