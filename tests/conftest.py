@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from firstlight.local.addresses import Addresses
+    from firstlight.local.azure_addresses import AzureAddresses
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +24,18 @@ def bare_aws(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Addresses]":
         yield Addresses(
             endpoint_url=running.endpoint_url, region=running.region, account=running.account, credentials=ROOT
         )
+
+
+@pytest.fixture(scope="session")
+def laptop_azure(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[AzureAddresses]":
+    """
+    A laptop Azure with the template of one region deployed, shared: use names of your own in it.
+    """
+    from firstlight.local.laptop import Laptop  # noqa: PLC0415 -- most suites never ask for it
+
+    folder = tmp_path_factory.mktemp("laptop-azure")
+    regions = folder / "regions.toml"
+    regions.write_text('[azure.westeurope]\ntoken_key_url = "https://keys.example.com/key.pem"\n')
+    with Laptop(folder / "state", regions=regions) as addresses:
+        assert addresses.azure is not None
+        yield addresses.azure

@@ -19,12 +19,13 @@ from azure.core.credentials import TokenCredential
 from azure.core.pipeline.policies import (
     BearerTokenCredentialPolicy,
     ContentDecodePolicy,
+    ProxyPolicy,
     RequestIdPolicy,
     RetryPolicy,
     UserAgentPolicy,
 )
 from azure.core.rest import HttpRequest
-from azure.identity import DefaultAzureCredential
+from azure.identity import ClientSecretCredential, DefaultAzureCredential
 from azure.mgmt.iothub import IotHubClient
 from azure.mgmt.iothubprovisioningservices import IotDpsClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
@@ -65,6 +66,7 @@ class Rest:
             policies=[
                 RequestIdPolicy(),
                 UserAgentPolicy("firstlight"),
+                ProxyPolicy(proxies=options.get("proxies")),
                 RetryPolicy(),
                 BearerTokenCredentialPolicy(credential, scope),
                 ContentDecodePolicy(),
@@ -138,6 +140,13 @@ class Azure:
         Return a client of the service at *base_url*, by default of the Resource Manager.
         """
         return Rest(base_url, scope, self._credential, **self._options)
+
+
+def client_secret(tenant: str, client_id: str, secret: str, **options: Any) -> TokenCredential:
+    """
+    Return the credential of an application; *options* go to its client.
+    """
+    return ClientSecretCredential(tenant, client_id, secret, **options)
 
 
 def unchanged(etag: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from firstlight.cli import output
 from firstlight.local import background, keeper, lease
 from firstlight.local.addresses import Addresses
 from firstlight.local.keeper import Options
+from firstlight.local.laptop import Cloud
 
 _FOLDER = Path(".firstlight")
 
@@ -42,9 +43,11 @@ def command() -> None:
     show_default=True,
     help="What is deployed.",
 )
-@click.option("--region", default="", help="The region to run.  [default: the file's first]")
+@click.option("--region", default="", help="The region to run.  [default: the file's first of each cloud]")
+@click.option("--only", type=click.Choice(list(Cloud)), help="Run this cloud alone.")
 @click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="AWS; 0 is any.")
 @click.option("--mqtt-port", type=click.IntRange(0, 65535), default=8883, show_default=True, help="MQTT; 0 is any.")
+@click.option("--azure-port", type=click.IntRange(0, 65535), default=4567, show_default=True, help="Azure; 0 is any.")
 @click.option("--no-stacks", is_flag=True, help="Deploy nothing.")
 @_json
 @_folder
@@ -53,19 +56,28 @@ def up(
     detach: bool,
     regions: Path,
     region: str,
+    only: Cloud | None,
     port: int,
     mqtt_port: int,
+    azure_port: int,
     no_stacks: bool,
     as_json: bool,
     state: Path,
 ) -> None:
     """
-    Start the clouds and deploy a region's stacks to them.
+    Start the clouds and deploy a region to each.
 
     Runs until Ctrl-C, or in the background until `firstlight local down`.
     """
     options = Options(
-        folder=state, regions=regions, region=region, port=port, mqtt_port=mqtt_port, stacks=not no_stacks
+        folder=state,
+        regions=regions,
+        region=region,
+        only=only or "",
+        port=port,
+        mqtt_port=mqtt_port,
+        azure_port=azure_port,
+        stacks=not no_stacks,
     )
 
     def show(addresses: Addresses) -> None:
@@ -110,7 +122,7 @@ def status(as_json: bool, state: Path) -> None:
 @_folder
 def env(as_json: bool, state: Path) -> None:
     """
-    Print what points AWS tools here: eval "$(firstlight local env)".
+    Print what points the clouds' tools here: eval "$(firstlight local env)".
     """
     environment = Addresses.from_json(lease.require_current(state)).environment
     if as_json:
@@ -125,7 +137,7 @@ def env(as_json: bool, state: Path) -> None:
 @_folder
 def reset(as_json: bool, state: Path) -> None:
     """
-    Forget every device and deploy the stacks anew.
+    Forget every device and deploy anew.
     """
     _show(background.reset(state), as_json=as_json)
 
@@ -138,14 +150,25 @@ def _show(addresses: Addresses, *, as_json: bool) -> None:
     if as_json:
         output.print_json({"status": "running", **addresses.to_json()})
         return
-    rows = [
-        ("AWS", addresses.endpoint_url),
-        ("region", addresses.region),
-        ("account", addresses.account),
-        ("ingest API", addresses.ingest_url or "not deployed"),
-        ("devices", f"{addresses.mqtt_host}:{addresses.mqtt_port}"),
-        ("their CA", addresses.ca_file or ""),
-    ]
-    output.print_table(("laptop", "where"), rows)
+    if addresses.endpoint_url:
+        rows = [
+            ("AWS", addresses.endpoint_url),
+            ("region", addresses.region),
+            ("account", addresses.account),
+            ("ingest API", addresses.ingest_url or "not deployed"),
+            ("devices", f"{addresses.mqtt_host}:{addresses.mqtt_port}"),
+            ("their CA", addresses.ca_file or ""),
+        ]
+        output.print_table(("laptop", "where"), rows)
+    if azure := addresses.azure:
+        rows = [
+            ("Azure", f"any of its hosts through the proxy {azure.proxy_url}"),
+            ("region", azure.region),
+            ("subscription", azure.subscription),
+            ("hub", azure.hub or "not deployed"),
+            ("DPS", f"{azure.dps}, id scope {azure.id_scope}" if azure.dps else "not deployed"),
+            ("their CA", azure.ca_file),
+        ]
+        output.print_table(("laptop", "where"), rows)
     for stack, found in addresses.outputs.items():
         output.print_table(("output", "value"), found.items(), title=stack)

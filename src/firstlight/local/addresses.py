@@ -8,24 +8,28 @@ from typing import Any
 
 from firstlight import boto
 from firstlight.boto import Credentials
+from firstlight.local.azure_addresses import AzureAddresses
 from firstlight.outputs import IngestOutput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """
+    AWS, if `endpoint_url` is not empty, and Azure, if it is there.
+
     `outputs` holds each stack's outputs by the stack's name, `credentials` the root user's.
     """
 
-    endpoint_url: str
-    region: str
-    account: str
-    credentials: Credentials
+    endpoint_url: str = ""
+    region: str = ""
+    account: str = ""
+    credentials: Credentials = field(default_factory=lambda: Credentials("", ""))
     mqtt_host: str = "localhost"
     mqtt_port: int = 0
     # PEM of the CA that signed the front door's server certificate.
     ca_file: Path | None = None
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    azure: AzureAddresses | None = None
 
     @property
     def ingest_url(self) -> str:
@@ -49,10 +53,15 @@ class Addresses:
     @property
     def environment(self) -> dict[str, str | None]:
         """
-        The variables that point AWS tools, boto3 and firstlight's own commands here, and `LAPTOP_…` for the rest.
+        The variables that point SDKs, the clouds' tools and firstlight's commands here, and `LAPTOP_…` for the rest.
 
         None is for those that must not be set: they would name another account.
         """
+        aws = self._aws_environment if self.endpoint_url else {}
+        return aws | (self.azure.environment if self.azure else {})
+
+    @property
+    def _aws_environment(self) -> dict[str, str | None]:
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_ENDPOINT_URL_IOT": self.endpoint_url,
@@ -74,6 +83,8 @@ class Addresses:
         Return what `from_json` reads back, and `ingest_url` for people.
         """
         known = {**asdict(self), "credentials": list(self.credentials), "ca_file": str(self.ca_file or "")}
+        if self.azure:
+            known["azure"]["ca_file"] = str(self.azure.ca_file)
         return {**known, "ingest_url": self.ingest_url}
 
     @classmethod
@@ -86,4 +97,5 @@ class Addresses:
             **{name: known[name] for name in names},
             credentials=Credentials(*known["credentials"]),
             ca_file=Path(known["ca_file"]) if known["ca_file"] else None,
+            azure=AzureAddresses.from_json(known["azure"]) if known["azure"] else None,
         )

@@ -36,6 +36,9 @@ class Options:
     port: int
     mqtt_port: int
     stacks: bool
+    azure_port: int = 0
+    # The one cloud to run; empty is all that the regions file has regions of.
+    only: str = ""
 
     def to_json(self) -> str:
         """
@@ -67,9 +70,11 @@ def keep(options: Options, *, report: Callable[[str], None], up: Callable[[Addre
         laptop = Laptop(
             options.folder,
             regions=options.regions,
+            clouds=(options.only,) if options.only else None,
             region=options.region,
             port=options.port,
             mqtt_port=options.mqtt_port,
+            azure_port=options.azure_port,
             stacks=options.stacks,
             report=report,
         )

@@ -1,23 +1,31 @@
 """
-The clouds on a laptop: started, the stacks of one region deployed to them, stopped with all they started.
+The clouds on a laptop: started, one region of each deployed to them, stopped with all they started.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
 from firstlight import regions as regions_file
-from firstlight.deploy import assembly, assets, bundle, stacks, synth
-from firstlight.deploy.bundle import Platform
+from firstlight.deploy import bundle
+from firstlight.errors import RegionsError
 from firstlight.local.addresses import Addresses
-from firstlight.local.bootstrap import bootstrap
-from firstlight.local.control_plane import ACCOUNT, DEVICE_HOST, ROOT, ControlPlane
-from firstlight.local.front_door import FrontDoorProcess
+from firstlight.local.laptop_aws import AwsOnLaptop
+from firstlight.local.laptop_azure import AzureOnLaptop
+from firstlight.regions import Regions
+from firstlight.regions.tables import R
 
-_DEPLOYING = 120.0  # seconds
+
+class Cloud(StrEnum):
+    """
+    What runs on a laptop.
+    """
+
+    AWS = "aws"
+    AZURE = "azure"
 
 
 def _silent(_: str) -> None:
@@ -28,9 +36,9 @@ class Laptop:
     """
     A context manager around the laptop clouds of the state folder *folder*.
 
-    Inside, the stacks that the file *regions* has for *region* (its first if empty) are deployed, unless
-    *stacks* is false, and the addresses it gives are served.  A port of 0 is any free one.  *report* hears
-    each step before it is taken.
+    Inside, what the file *regions* has for *region* (empty: the first of each cloud) is deployed, unless *stacks* is
+    false, and the addresses it gives are served.  *clouds* are the ones to run; None is all that the file has regions
+    of.  A port of 0 is any free one.  *report* hears each step before it is taken.
 
     Raises, on entering:
         UsageError: a port is taken, or *checkout* is not a checkout of firstlight.
@@ -43,39 +51,32 @@ class Laptop:
         folder: Path,
         *,
         regions: Path,
+        clouds: Sequence[str] | None = None,
         checkout: Path = bundle.CHECKOUT,
         region: str = "",
         port: int = 0,
         mqtt_port: int = 0,
+        azure_port: int = 0,
         stacks: bool = True,
         report: Callable[[str], None] = _silent,
     ) -> None:
         self._folder = folder.resolve()
         self._regions = regions
+        self._clouds = clouds
         self._checkout = checkout
         self._wanted = region
-        self._port, self._mqtt_port = port, mqtt_port
+        self._ports = port, mqtt_port, azure_port
         self._with_stacks = stacks
         self._report = report
+        self._aws: AwsOnLaptop | None = None
+        self._azure: AzureOnLaptop | None = None
         self._running = ExitStack()
 
     def __enter__(self) -> Addresses:
-        self._region = regions_file.find(regions_file.load(self._regions).aws, self._wanted)
-        account = self._region.account or ACCOUNT
+        self._choose(regions_file.load(self._regions))
         with ExitStack() as started:
-            self._report("Starting the laptop's AWS")
-            self._aws = started.enter_context(
-                ControlPlane(self._folder / "aws", region=self._region.name, account=account, port=self._port)
-            )
-            self._front_door = started.enter_context(
-                FrontDoorProcess(
-                    self._folder / "front-door",
-                    endpoint_url=self._aws.endpoint_url,
-                    region=self._region.name,
-                    account=account,
-                    port=self._mqtt_port,
-                )
-            )
+            for cloud in self._started:
+                started.enter_context(cloud)
             addresses = self.deploy()
             self._running = started.pop_all()
         return addresses
@@ -90,63 +91,75 @@ class Laptop:
         """
         Whether everything that was started still runs.
         """
-        return self._aws.alive and self._front_door.alive
+        return all(cloud.alive for cloud in self._started)
 
     def reset(self) -> Addresses:
         """
-        Forget and disconnect every device, deploy the stacks anew, and return where things are now.
+        Forget and disconnect every device, deploy anew, and return where things are now.
 
         Raises:
             DeploymentError: as on entering.
         """
-        self._report("Wiping the laptop's AWS")
-        self._aws.wipe()
-        self._front_door.restart()
+        for cloud in self._started:
+            cloud.wipe()
         return self.deploy()
 
     def deploy(self) -> Addresses:
         """
-        Deploy the stacks as the checkout and the regions file are now, and return where things are.
+        Deploy what the checkout and the regions file are now, and return where things are.
 
         Raises:
             DeploymentError: as on entering.
         """
-        return replace(self.bare, outputs=self._deploy(self.bare)) if self._with_stacks else self.bare
+        if not self._with_stacks:
+            return self.bare
+        aws = self._aws.deploy() if self._aws else Addresses()
+        return replace(aws, azure=self._azure.deploy() if self._azure else None)
 
     @property
     def bare(self) -> Addresses:
         """
-        Where things are when no stack is deployed.
+        Where things are when nothing is deployed.
         """
-        return Addresses(
-            endpoint_url=self._aws.endpoint_url,
-            region=self._aws.region,
-            account=self._aws.account,
-            credentials=ROOT,
-            mqtt_host=DEVICE_HOST,
-            mqtt_port=self._front_door.port,
-            ca_file=self._front_door.ca_file,
-        )
+        aws = self._aws.bare if self._aws else Addresses()
+        return replace(aws, azure=self._azure.bare if self._azure else None)
 
-    def _deploy(self, aws: Addresses) -> dict[str, dict[str, str]]:
-        for platform in Platform:
-            if not bundle.vendored(platform, checkout=self._checkout).is_dir():
-                self._report(f"Fetching the Lambda's packages for {platform}, once")
-                bundle.vendor(platform, checkout=self._checkout)
-        self._report("Synthesizing the stacks")
-        folder = synth.synthesize(self._checkout, self._regions, self._folder / "synth")
-        synthesized = assembly.read(folder, account=aws.account, region=aws.region)
-        code = bundle.assemble(
-            Platform.HOST,
-            out=self._folder / "lambda",
-            trusted_issuers=self._region.trusted_issuers,
-            checkout=self._checkout,
-        )
-        s3, cloudformation = aws.client("s3"), aws.client("cloudformation")
-        bootstrap(synthesized, region=aws.region, s3=s3, ssm=aws.client("ssm"))
-        assets.publish((asset for stack in synthesized for asset in stack.assets), s3, code=code)
-        outputs = {}
-        for stack in synthesized:
-            self._report(f"Deploying {stack.name}")
-            outputs[stack.name] = stacks.deploy(stack, cloudformation, deadline=time.monotonic() + _DEPLOYING)
-        return outputs
+    @property
+    def _started(self) -> list[AwsOnLaptop | AzureOnLaptop]:
+        return [cloud for cloud in (self._aws, self._azure) if cloud is not None]
+
+    def _choose(self, known: Regions) -> None:
+        port, mqtt_port, azure_port = self._ports
+        if (aws := self._region(Cloud.AWS, known.aws, known.azure)) is not None:
+            self._aws = AwsOnLaptop(
+                self._folder,
+                aws,
+                regions=self._regions,
+                checkout=self._checkout,
+                port=port,
+                mqtt_port=mqtt_port,
+                report=self._report,
+            )
+        if (azure := self._region(Cloud.AZURE, known.azure, known.aws)) is not None:
+            self._azure = AzureOnLaptop(
+                self._folder, azure, checkout=self._checkout, port=azure_port, report=self._report
+            )
+
+    def _region(self, cloud: Cloud, its: Sequence[R], others: Sequence[object]) -> R | None:
+        """
+        Return the region of *cloud* to run, None if it is not to run; *others* are the other cloud's.
+        """
+        if cloud not in (self._clouds or Cloud) or (self._clouds is None and not its):
+            return None
+        if not its:
+            raise RegionsError(
+                f"{self._regions} names no region of {cloud}.",
+                hint=f"Add a table such as [{cloud}.…], or leave it out.",
+            )
+        # a region's name is of one cloud only: the other one takes its first
+        elsewhere = self._wanted in _names(others) and (self._clouds is None or len(self._clouds) > 1)
+        return regions_file.find(its, "" if elsewhere else self._wanted)
+
+
+def _names(regions: Sequence[object]) -> set[str]:
+    return {str(getattr(region, "name", "")) for region in regions}

@@ -36,6 +36,8 @@ class Lease:
         Replace what `current` answers; *found* is JSON's.
         """
         new = self._note.with_suffix(".new")
+        # secrets of the laptop's clouds are in it
+        new.touch(mode=0o600)
         new.write_text(json.dumps({**found, "pid": os.getpid()}, indent=2), "utf-8")
         new.replace(self._note)
 

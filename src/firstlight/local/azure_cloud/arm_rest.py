@@ -10,7 +10,7 @@ from firstlight.local.azure_cloud.arm_deployments import Deployments, failure, o
 from firstlight.local.azure_cloud.arm_resources import CERTIFICATES, Resources, parse_id
 from firstlight.local.azure_cloud.rest import Answer, Call, Handler, Refusal, Routes
 from firstlight.local.azure_cloud.tokens import MANAGEMENT, TokenRefusedError, Tokens
-from firstlight.local.azure_cloud.world import CaCertificate, World
+from firstlight.local.azure_cloud.world import CaCertificate, Hub, World
 
 _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
@@ -194,7 +194,8 @@ class ResourceManager:
     def _put_certificate(self, call: Call) -> Answer:
         resource = parse_id(call.path)
         owner = self._resources.owner(resource.parent)
-        new = resource.name not in owner.certificates
+        # a provisioning service answers 200 for new ones too: its SDK takes nothing else
+        new = resource.name not in owner.certificates and isinstance(owner, Hub)
         ca = arm_certificates.put(owner, resource.name, call.object(), etag=call.etag)
         return _certificate(ca, call.path, 201 if new else 200)
 

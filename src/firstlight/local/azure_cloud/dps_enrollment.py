@@ -36,20 +36,22 @@ def read(dps: Dps, given: dict[str, Any], key: str) -> Enrollment:
     """
     Return what *given* says; *key* is `GROUP` or `INDIVIDUAL`.
 
+    A certificate may be given as the service shows it, by its `info`: then it stays the one it is.
+
     Raises:
         Refusal: the laptop's DPS does not know such an attestation, or something it names is not there.
     """
     found = Enrollment(require_id(given.get(key)))
     x509 = _x509(given.get("attestation") or {})
     if key == INDIVIDUAL:
-        found.certificate = _primary(x509.get("clientCertificates"))
+        found.certificate = _primary(x509.get("clientCertificates"), dps.enrollments.get(found.id))
         found.device_id = given.get("deviceId") or ""
     elif x509.get("caReferences"):
         found.ca_name = _one(x509["caReferences"])
         if found.ca_name not in dps.certificates:
             raise Refusal(400, 400004, f"The CA certificate {found.ca_name!r} is not found.")
     else:
-        found.certificate = _primary(x509.get("signingCertificates"))
+        found.certificate = _primary(x509.get("signingCertificates"), dps.groups.get(found.id))
     found.enabled = given.get("provisioningStatus", "enabled") == "enabled"
     found.hub_host = given.get("iotHubHostName") or ""
     if found.hub_host and found.hub_host not in dps.hubs:
@@ -151,8 +153,13 @@ def _one(pair: Any) -> Any:
     return pair["primary"]
 
 
-def _primary(pair: Any) -> Certificate:
-    text = str(_one(pair).get("certificate") or "")
+def _primary(pair: Any, known: Enrollment | None) -> Certificate:
+    given = _one(pair)
+    before = known.certificate if known else None
+    thumbprint = (given.get("info") or {}).get("sha256Thumbprint", "")
+    if before and not given.get("certificate") and thumbprint.lower() == before.fingerprint:
+        return before
+    text = str(given.get("certificate") or "")
     try:
         return certificates.load(text.encode() if "-----BEGIN" in text else base64.b64decode(text, validate=True))
     except (CertificateError, binascii.Error) as e:

@@ -6,16 +6,15 @@ import http.client
 import json
 import os
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from firstlight.errors import DeploymentError
 from firstlight.local.azure_cloud.entra import MANAGED_IDENTITY_PATH
 from firstlight.local.azure_cloud.hooks import SECRET_HEADER
-from firstlight.local.azure_cloud.seed import Operator, Seed
-from firstlight.local.azure_cloud.server import CLIENT_VARIABLE, SECRET_VARIABLE, SEED
+from firstlight.local.azure_cloud.operator_account import Operator
+from firstlight.local.azure_cloud.server import CLIENT_VARIABLE, SECRET_VARIABLE
 from firstlight.local.mqtt import trust
 from firstlight.local.ready_child import ReadyChild
 
@@ -24,42 +23,36 @@ _ASKING = 10.0  # seconds
 
 class AzureProcess(ReadyChild):
     """
-    A context manager: what *seed* says, behind the proxy at `port`, trusted by `ca_file`.
+    A context manager: an empty subscription behind the proxy at `port`, trusted by those who trust `ca_file`.
 
     Everything it writes is in *folder*: its CA, which is kept, `azure.log`, a line for each request, and
     `azure-devices.log`, a line for each device that came, with the reason when it was refused.
     """
 
-    def __init__(self, folder: Path, seed: Seed, *, port: int = 0) -> None:
+    def __init__(self, folder: Path, *, subscription: str, tenant: str, port: int = 0) -> None:
         self.operator = Operator(client_id=str(uuid4()), secret=secrets.token_urlsafe(24))
-        self.seed = seed
+        self.subscription = subscription
+        self.tenant = tenant
         super().__init__(
             "The laptop's Azure",
             "firstlight.local.azure_cloud.server",
-            [str(folder)],
+            [str(folder), subscription, tenant],
             folder=folder,
             port=port,
             option="--azure-port",
             log="azure.log",
             environment=_environment(self.operator),
         )
-        self._state = folder
         self.ca_file = trust.ca_file(folder)
 
-    def __enter__(self) -> Self:
-        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._state / SEED).write_text(json.dumps(self.seed.to_json()), "utf-8")
-        return super().__enter__()
-
     @property
-    def outputs(self) -> dict[str, str]:
+    def proxy_url(self) -> str:
         """
-        The outputs of the template, while it runs.
+        What HTTPS_PROXY is for this Azure, once started.
         """
-        found: dict[str, str] = json.loads(self.ready.read_text("utf-8"))["outputs"]
-        return found
+        return f"http://127.0.0.1:{self.port}"
 
-    def managed_identity(self, resource: str) -> Mapping[str, str]:
+    def managed_identity(self, resource: str) -> dict[str, str]:
         """
         Return the variables by which a program gets tokens as the identity of the resource with the id *resource*.
 
@@ -68,7 +61,7 @@ class AzureProcess(ReadyChild):
         """
         known = self._ask(f"/laptop/identity{resource}")
         return {
-            "IDENTITY_ENDPOINT": f"http://127.0.0.1:{self.port}{MANAGED_IDENTITY_PATH}",
+            "IDENTITY_ENDPOINT": f"{self.proxy_url}{MANAGED_IDENTITY_PATH}",
             "IDENTITY_HEADER": known["secret"],
         }
 

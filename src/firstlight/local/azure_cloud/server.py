@@ -1,13 +1,11 @@
 """
 The process that is the laptop's Azure: REST, MQTT and the proxy before both, on one event loop.
 
-`python -m firstlight.local.azure_cloud.server FD FOLDER`, started as firstlight.local.child says; FD is the proxy's.
-`seed.json` in FOLDER says what is there from the start, the environment holds the operator's secret.  Once
-everything answers there is a file `ready` in FOLDER, with the outputs of the template.
+`python -m firstlight.local.azure_cloud.server FD FOLDER SUBSCRIPTION TENANT`, started as firstlight.local.child says;
+FD is the proxy's.  The environment names the operator.  Once everything answers there is a file `ready` in FOLDER.
 """
 
 import asyncio
-import json
 import logging
 import os
 import re
@@ -32,9 +30,8 @@ from firstlight.local.azure_cloud.entra import Entra
 from firstlight.local.azure_cloud.front import Service, application
 from firstlight.local.azure_cloud.hooks import Hooks
 from firstlight.local.azure_cloud.hub_rest import HubService
+from firstlight.local.azure_cloud.operator_account import Operator
 from firstlight.local.azure_cloud.proxy import LONGEST_HEAD, Proxy
-from firstlight.local.azure_cloud.rest import Refusal
-from firstlight.local.azure_cloud.seed import Operator, Seed, sow
 from firstlight.local.azure_cloud.throttle import Throttle
 from firstlight.local.azure_cloud.tokens import LOGIN_HOST, Tokens
 from firstlight.local.azure_cloud.world import DPS_DOMAIN, HUB_DOMAIN, World
@@ -42,7 +39,6 @@ from firstlight.local.child import allow_many_sockets, told_to_stop
 from firstlight.local.mqtt import trust
 from firstlight.local.ready_child import READY
 
-SEED = "seed.json"
 SECRET_VARIABLE = "LAPTOP_AZURE_SECRET"  # noqa: S105 -- a variable's name
 CLIENT_VARIABLE = "LAPTOP_AZURE_CLIENT"
 
@@ -59,24 +55,22 @@ def main() -> int:
     Serve until told to stop; return the exit code.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    fd, folder = sys.argv[1:]
+    fd, folder, subscription, tenant = sys.argv[1:]
     allow_many_sockets()
     operator = Operator(client_id=os.environ[CLIENT_VARIABLE], secret=os.environ[SECRET_VARIABLE])
+    world = World(subscription=subscription, tenant=tenant)
+    operator.own(world)
     try:
-        asyncio.run(_run(socket.socket(fileno=int(fd)), Path(folder), operator))
-    except (FirstlightError, Refusal) as e:
+        asyncio.run(_run(world, Path(folder), socket.socket(fileno=int(fd)), operator.secret))
+    except FirstlightError as e:
         logging.error("%s", e)  # noqa: LOG015, TRY400 -- the log is this process's own; the sentence says it all
         return 1
     return 0
 
 
-async def _run(listener: socket.socket, folder: Path, operator: Operator) -> None:
-    seed = Seed(**json.loads((folder / SEED).read_text("utf-8")))
-    world, outputs = sow(seed, operator)
-    async with serve(world, folder, listener=listener, secret=operator.secret):
-        ready = folder / f"{READY}.new"
-        ready.write_text(json.dumps({"outputs": outputs}), "utf-8")
-        ready.replace(folder / READY)
+async def _run(world: World, folder: Path, listener: socket.socket, secret: str) -> None:
+    async with serve(world, folder, listener=listener, secret=secret):
+        (folder / READY).touch()
         await told_to_stop()
 
 

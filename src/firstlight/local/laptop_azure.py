@@ -1,0 +1,140 @@
+"""
+The Azure of a laptop: started, and one region deployed to it as `firstlight azure deploy` does.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import UUID, uuid5
+
+from firstlight import certificates
+from firstlight.deploy import azure_plan
+from firstlight.errors import CertificateError, RegionsError, UsageError
+from firstlight.local.azure_addresses import AzureAddresses
+from firstlight.local.azure_cloud.process import AzureProcess
+from firstlight.outputs import AzureOutput
+from firstlight.regions import AzureRegion
+
+# The ids of the laptop's tenant, and of its subscription unless the region is pinned to one: always the same.
+_LAPTOP = UUID("0f1f51a7-0000-4000-8000-000000000000")
+TENANT, SUBSCRIPTION = str(uuid5(_LAPTOP, "tenant")), str(uuid5(_LAPTOP, "subscription"))
+_TEMPLATE = Path("azure", "infra", "azuredeploy.json")
+
+
+class AzureOnLaptop:
+    """
+    A context manager around the Azure of the state folder *folder*; see Laptop.
+    """
+
+    def __init__(
+        self, folder: Path, region: AzureRegion, *, checkout: Path, port: int, report: Callable[[str], None]
+    ) -> None:
+        self._region = region
+        self._checkout = checkout
+        self._report = report
+        self._process = AzureProcess(
+            folder / "azure", subscription=region.subscription or SUBSCRIPTION, tenant=TENANT, port=port
+        )
+
+    def __enter__(self) -> Self:
+        self._report("Starting the laptop's Azure")
+        self._process.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.__exit__(kind, error, trace)
+
+    @property
+    def alive(self) -> bool:
+        """
+        Whether its process runs.
+        """
+        return self._process.alive
+
+    def wipe(self) -> None:
+        """
+        Forget everything, disconnect every device.
+
+        Raises:
+            DeploymentError: it did not come back.
+        """
+        self._report("Wiping the laptop's Azure")
+        self._process.restart()
+
+    @property
+    def bare(self) -> AzureAddresses:
+        """
+        Where things are when nothing is deployed.
+        """
+        return AzureAddresses(
+            proxy_url=self._process.proxy_url,
+            ca_file=self._process.ca_file,
+            region=self._region.name,
+            subscription=self._process.subscription,
+            tenant=self._process.tenant,
+            client_id=self._process.operator.client_id,
+            client_secret=self._process.operator.secret,
+        )
+
+    def deploy(self) -> AzureAddresses:
+        """
+        Deploy the template, the region's CA certificates and their enrollment groups; return where things are.
+
+        Of the function app there is only the resource: `firstlight ingest serve --cloud azure` is what takes pushes.
+
+        Raises:
+            UsageError: this is no checkout, or a CA certificate cannot be read.
+            DeploymentError: something did not deploy.
+        """
+        # Late: the management SDKs take their time to import, which `local status` does without.
+        from firstlight import azure_clients  # noqa: PLC0415 -- see above
+        from firstlight.deploy import azure_apply  # noqa: PLC0415 -- see above
+
+        azure = self.bare
+        plan = azure_plan.plan_for(
+            self._region,
+            subscription=azure.subscription,
+            template=_template(self._checkout),
+            cas=[_ca(path) for path in self._region.ca_certificates],
+        )
+        self._report(f"Deploying {plan.deployment}")
+        through = {"proxies": {"https": azure.proxy_url}, "connection_verify": str(azure.ca_file)}
+        credential = azure_clients.client_secret(azure.tenant, azure.client_id, azure.client_secret, **through)
+        outputs = azure_apply.apply(
+            plan,
+            azure_clients.Azure(azure.subscription, credential=credential, **through),
+            bundle=None,
+            keys={},
+            now=datetime.now(UTC),
+            tell=lambda _: None,
+            pause=0,
+        )
+        return replace(azure, outputs=outputs, identity=self._identity(plan.resource_group, outputs))
+
+    def _identity(self, group: str, outputs: dict[str, str]) -> dict[str, str]:
+        name = outputs[AzureOutput.FUNCTION_APP_NAME]
+        if not name:
+            return {}
+        sites = f"/subscriptions/{self._process.subscription}/resourceGroups/{group}/providers/Microsoft.Web/sites"
+        return self._process.managed_identity(f"{sites}/{name}")
+
+
+def _template(checkout: Path) -> bytes:
+    try:
+        return (checkout / _TEMPLATE).read_bytes()
+    except OSError as e:
+        raise UsageError(f"{checkout / _TEMPLATE} cannot be read: {e.strerror}.", hint="Run in a checkout.") from e
+
+
+def _ca(path: Path) -> certificates.Certificate:
+    try:
+        return certificates.load(path.read_bytes())
+    except OSError as e:
+        raise RegionsError(f"{path} cannot be read: {e.strerror}.") from e
+    except CertificateError as e:
+        raise RegionsError(f"{path}: {e}") from e
