@@ -3,6 +3,7 @@ Bytes to one device certificate, or exactly why not.
 """
 
 import base64
+import hashlib
 import re
 import ssl
 import warnings
@@ -13,7 +14,6 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
@@ -49,7 +49,7 @@ class Certificate:
         """
         SHA-256 of the DER, 64 lower-case hex digits.  AWS IoT calls it the certificate id.
         """
-        return self.x509.fingerprint(hashes.SHA256()).hex()
+        return hashlib.sha256(self.der).hexdigest()
 
     @cached_property
     def serial(self) -> str:
