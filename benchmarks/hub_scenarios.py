@@ -71,7 +71,7 @@ HUB_SCENARIOS = (
         checks=_NOTHING,
     ),
     Scenario(
-        name="hub, 5 % of answers lost, 4 x 500",
+        name="hub, 5 % of answers go missing, 4 x 500",
         cloud="azure",
         weather={"latency_ms": 20, "faults": {"*": {LOST: 0.05}}},
         size=500,
