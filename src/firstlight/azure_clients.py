@@ -40,6 +40,8 @@ NOT_FOUND = 404
 logging.getLogger("azure").addHandler(logging.NullHandler())
 _HTML = re.compile(r"\s*<")
 _SIGN_IN = "Sign in again, for instance with `az login`."
+# What DPS says with 401, where others say 403.
+_NO_ROLE = re.compile(r"is not authorized for|no assigned permissions")
 _ACTION = re.compile(r"perform action '([\w./]+)'")
 
 
@@ -67,7 +69,7 @@ class Rest:
                 RequestIdPolicy(),
                 UserAgentPolicy("firstlight"),
                 ProxyPolicy(proxies=options.get("proxies")),
-                RetryPolicy(),
+                RetryPolicy(**options),
                 BearerTokenCredentialPolicy(credential, scope),
                 ContentDecodePolicy(),
             ],
@@ -201,7 +203,7 @@ def _refused(e: azure.HttpResponseError) -> tuple[str, str]:
     codes, message = _innermost(text)
     if not codes:
         message = message or _first_line(e.message)
-    if (action := _ACTION.search(message)) or e.status_code == 403:  # noqa: PLR2004 -- HTTP
+    if (action := _ACTION.search(message)) or _NO_ROLE.search(message) or e.status_code == 403:  # noqa: PLR2004 -- HTTP
         what = f"do {action[1]}" if action else "do that"
         return f"the identity in use may not {what}", (
             "Assign it a role that allows it; docs/deploy-azure.md names the roles, and a new one takes some minutes."

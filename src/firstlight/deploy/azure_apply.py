@@ -118,7 +118,7 @@ def _group_path(plan: Plan) -> str:
 
 
 def _group_is_there(plan: Plan, azure: Azure) -> bool:
-    return azure.rest().send("GET", _group_path(plan), allowed=(NOT_FOUND,)).status != NOT_FOUND
+    return azure.rest().send("HEAD", _group_path(plan), allowed=(NOT_FOUND,)).status != NOT_FOUND
 
 
 def _have_group(plan: Plan, azure: Azure, tell: Tell) -> None:
