@@ -14,6 +14,7 @@ from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.local.addresses import Addresses
 from firstlight.local.control_plane import ControlPlane
 from tests.contract.hub_world import HubWorld
+from tests.contract.laptop_hub_world import LaptopHubWorld
 from tests.contract.laptop_world import LaptopWorld
 from tests.contract.stub_world import StubWorld
 from tests.contract.worlds import POLICY, AwsWorld, MemoryWorld, Open, World, keep
@@ -27,6 +28,7 @@ InAny = Callable[[Callable[[World], Any]], None]
 InAws = Callable[[Callable[[AwsWorld], Any]], None]
 InStub = Callable[[Callable[[StubWorld], Any]], None]
 InHub = Callable[[Callable[[HubWorld], Any]], None]
+InLaptopHub = Callable[[Callable[[LaptopHubWorld], Any]], None]
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +44,7 @@ def laptop_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield aws
 
 
-@pytest.fixture(params=["memory", "stub", "laptop", "hub"])
+@pytest.fixture(params=["memory", "stub", "laptop", "hub", "laptop-hub"])
 def in_any_world(request: pytest.FixtureRequest) -> InAny:
     return _in(request, request.param)
 
@@ -60,6 +62,11 @@ def in_stub(request: pytest.FixtureRequest) -> InStub:
 @pytest.fixture
 def in_hub(request: pytest.FixtureRequest) -> InHub:
     return _in(request, "hub")
+
+
+@pytest.fixture
+def in_laptop_hub(request: pytest.FixtureRequest) -> InLaptopHub:
+    return _in(request, "laptop-hub")
 
 
 def _in(request: pytest.FixtureRequest, name: str) -> Callable[[Callable[[Any], Any]], None]:
@@ -82,6 +89,7 @@ def _in(request: pytest.FixtureRequest, name: str) -> Callable[[Callable[[Any], 
         "stub": lambda: StubWorld.open,
         "laptop": laptop,
         "hub": lambda: HubWorld.open,
+        "laptop-hub": lambda: LaptopHubWorld.open,
     }
     open_world = worlds[name]()
     return lambda promise: keep(open_world, promise)

@@ -42,7 +42,13 @@ def test_the_code_is_found_wherever_the_hub_puts_it(header: str, body: bytes, co
 
 
 @pytest.mark.parametrize(
-    "entry", [{"errorCode": 409001}, {"errorCode": "DeviceAlreadyExists"}, {"errorCode": "409001"}]
+    "entry",
+    [
+        {"errorCode": 409001},
+        {"errorCode": "409001"},
+        {"errorCode": "DeviceAlreadyExists"},
+        {"errorStatus": "ErrorCode:DeviceAlreadyExists;A device with ID 'a' is already registered."},
+    ],
 )
 def test_both_shapes_of_an_error_say_that_a_device_exists(entry: dict[str, Any]) -> None:
     """
@@ -96,6 +102,12 @@ def test_retry_after_is_read_when_it_is_seconds(header: str, seconds: float | No
     ("answer", "said"),
     [
         (_answer(401, {}, "IotHubUnauthorizedAccess"), "does not accept the token"),
+        (
+            _answer(
+                401, {"Message": "ErrorCode:IotHubUnauthorized;Principal p is not authorized for POST on /devices"}
+            ),
+            "Assign it the role IoT Hub Registry Contributor",
+        ),
         (_answer(403, {}, "IotHubUnauthorizedAccess"), azure_errors.ROLE),
         (_answer(403, {}), azure_errors.ROLE),
         (_answer(403, {"Message": "Total number of devices reached"}, "IotHubQuotaExceeded"), "IotHubQuotaExceeded"),

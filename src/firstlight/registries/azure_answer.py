@@ -135,7 +135,8 @@ class Refusal(NamedTuple):
 
     @classmethod
     def of(cls, entry: dict[str, Any]) -> "Refusal":
-        return cls(frozenset(str(entry[k]) for k in ("errorCode", "errorStatus") if entry.get(k)))
+        said = [str(entry[k]) for k in ("errorCode", "errorStatus") if entry.get(k)]
+        return cls(frozenset(found[1] if (found := _CODE.search(code)) else code for code in said))
 
     @property
     def exists(self) -> bool:

@@ -2,10 +2,14 @@
 What an IoT Hub refused, or never answered, as one sentence for whoever pushed.
 """
 
+import re
+
 from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError
 from firstlight.registries.azure_answer import Answer
 
 ROLE = "IoT Hub Registry Contributor"
+_NO_ROLE = re.compile(r"no assigned permissions|is not authorized for", re.IGNORECASE)
+_NOT_ALLOWED = frozenset({"HTTP 403", "403", "IotHubUnauthorizedAccess", "IotHubUnauthorized"})
 _FAILED = "Failed creating and registering thing: "
 _PUSH_AGAIN = "Push again; what was done is kept."
 _CHECK = "Check FIRSTLIGHT_HUB, and what stands between this endpoint and the hub."
@@ -34,15 +38,16 @@ def everywhere(answer: Answer, hub: str) -> RegistryError | None:
     """
     Return why the hub would refuse every other call as it refused this one; None if it need not.
     """
-    if answer.unauthenticated:
-        return _error(
-            f"the hub {hub} does not accept the token of this endpoint",
-            f"It must be of the hub's tenant, and have the role {ROLE}.",
-        )
-    if answer.forbidden and answer.code in {"HTTP 403", "IotHubUnauthorizedAccess", "403"}:
+    # A missing role is 401 as well; only the words tell it from a token that is not believed.
+    if _NO_ROLE.search(answer.message) or (answer.forbidden and answer.code in _NOT_ALLOWED):
         return _error(
             f"the hub {hub} does not allow this endpoint to register devices",
             f"Assign it the role {ROLE} on the hub; that takes some minutes to be known.",
+        )
+    if answer.unauthenticated:
+        return _error(
+            f"the hub {hub} does not accept the token of this endpoint",
+            f"It must be of the hub's tenant, not have expired, and have the role {ROLE}.",
         )
     if answer.forbidden:
         return _error(f"the hub {hub} refused with {answer.code}", answer.message)

@@ -1,0 +1,64 @@
+"""
+The laptop's Azure as a world: behind its proxy, with production host names, tokens and roles.
+"""
+
+import socket
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from azure.identity.aio import ClientSecretCredential
+
+from firstlight.identity import DeviceIdentity
+from firstlight.local.azure_cloud.access import HUB_REGISTRY_CONTRIBUTOR, Principal
+from firstlight.local.azure_cloud.server import serve
+from firstlight.local.azure_cloud.world import Hub, World
+from firstlight.local.mqtt import trust
+from firstlight.registries.azure_iot import AzureIotRegistry
+
+
+class LaptopHubWorld:
+    """
+    A laptop Azure of its own, with one S3 hub; the registry has the one role that it needs.
+    """
+
+    def __init__(self, stack: AsyncExitStack, world: World, folder: Path, proxy: str) -> None:
+        self._stack, self._world, self._folder, self._proxy = stack, world, folder, proxy
+        group = f"/subscriptions/{world.subscription}/resourceGroups/contoso"
+        self.hub = Hub("contoso", sku="S3", resource_id=f"{group}/providers/Microsoft.Devices/IotHubs/contoso")
+        world.hubs[self.hub.name] = self.hub
+        self._caller = world.directory.enroll(Principal("ingest"))
+        world.directory.assign(self._caller.object_id, HUB_REGISTRY_CONTRIBUTOR, self.hub.resource_id)
+        self.registry = self.another_process()
+
+    @classmethod
+    async def open(cls, stack: AsyncExitStack) -> "LaptopHubWorld":
+        folder, world = Path(stack.enter_context(tempfile.TemporaryDirectory())), World()
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        await stack.enter_async_context(serve(world, folder, listener=listener, secret="hooks"))
+        return cls(stack, world, folder, f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+    def another_process(self, *, hub: str = "", secret: str = "") -> AzureIotRegistry:
+        ca_file = trust.ca_file(self._folder)
+        credential = ClientSecretCredential(
+            self._world.tenant,
+            self._caller.client_id,
+            secret or self._caller.secret,
+            proxies={"https": self._proxy},
+            connection_verify=str(ca_file),
+        )
+        registry = AzureIotRegistry(hub=hub or self.hub.host, credential=credential, ca_file=ca_file, proxy=self._proxy)
+        self._stack.push_async_callback(registry.close)
+        return registry
+
+    def take_role_away(self) -> None:
+        self._world.directory.assignments.clear()
+
+    def can_connect(self, device: DeviceIdentity) -> bool:
+        found = self.hub.devices.get(device.name)
+        if found is None or not found.enabled or found.kind != "selfSigned":
+            return False
+        return device.fingerprint.upper() in (found.primary.upper(), found.secondary.upper())
+
+    def set_status(self, device: DeviceIdentity, status: str) -> None:
+        self.hub.devices[device.name].enabled = status == "ACTIVE"
