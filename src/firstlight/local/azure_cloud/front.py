@@ -16,8 +16,8 @@ from aiohttp import web
 from firstlight.local.azure_cloud.rest import Answer, Call, Refusal, Routes
 
 _LOG = logging.getLogger(__name__)
-# The largest body a service takes; IoT Hub's bulk operations are far smaller, templates are up to 4 MB.
-MAX_BODY = 4 * 2**20
+# The largest body a service takes; templates are up to 4 MB, a function app's code is about 10.
+MAX_BODY = 64 * 2**20
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from firstlight.local.azure_cloud.entra import Entra
 from firstlight.local.azure_cloud.front import Service, application
 from firstlight.local.azure_cloud.hooks import Hooks
 from firstlight.local.azure_cloud.hub_rest import HubService
+from firstlight.local.azure_cloud.kudu_rest import SCM_DOMAIN, KuduService
 from firstlight.local.azure_cloud.operator_account import Operator
 from firstlight.local.azure_cloud.proxy import LONGEST_HEAD, Proxy
 from firstlight.local.azure_cloud.throttle import Throttle
@@ -44,7 +45,7 @@ CLIENT_VARIABLE = "LAPTOP_AZURE_CLIENT"
 
 _MANAGEMENT_HOST = "management.azure.com"
 # What the server's certificate is for; the services come and go, their names are covered by the wildcards.
-NAMES = (_MANAGEMENT_HOST, LOGIN_HOST, f"*.{HUB_DOMAIN}", f"*.{DPS_DOMAIN}", "localhost")
+NAMES = (_MANAGEMENT_HOST, LOGIN_HOST, f"*.{HUB_DOMAIN}", f"*.{DPS_DOMAIN}", f"*.{SCM_DOMAIN}", "localhost")
 _HTTPS, _MQTTS = 443, 8883
 _GOODBYE = 1.0  # seconds for answers under way
 _LOOPBACK = re.compile(r"127\.0\.0\.1|localhost")
@@ -101,12 +102,13 @@ async def serve(world: World, folder: Path, *, listener: socket.socket, secret: 
 
 def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra) -> list[Service]:
     hubs, dps = HubService(world, tokens, throttle), DpsService(world, tokens, throttle)
-    arm = ResourceManager(world, tokens)
+    arm, kudu = ResourceManager(world, tokens), KuduService(world, tokens)
     return [
         Service(re.compile(rf"[^.]+\.{re.escape(HUB_DOMAIN)}"), hubs.routes, hubs.refuse),
         Service(re.compile(rf"[^.]+\.{re.escape(DPS_DOMAIN)}"), dps.routes, dps.refuse),
         Service(re.compile(re.escape(LOGIN_HOST)), entra.routes, entra.refuse),
         Service(re.compile(re.escape(_MANAGEMENT_HOST)), arm.routes, arm.refuse),
+        Service(re.compile(rf"[^.]+\.{re.escape(SCM_DOMAIN)}"), kudu.routes, kudu.refuse),
     ]
 
 
