@@ -100,7 +100,8 @@ def _show(plan: Plan, *, as_json: bool) -> None:
     else:
         output.print_table(["do", "what", "how"], plan.steps(), title=f"Plan for {plan.region}")
         if changes is not None:
-            output.print_table(["change", "resource"], changes, title="What Azure says would change")
+            rows = [(kind, where.rpartition("/providers/")[2]) for kind, where in changes]
+            output.print_table(["change", "resource"], rows, title="What Azure says would change")
     if problem is not None:
         raise problem
 

@@ -82,7 +82,9 @@ def what_if(plan: Plan, azure: Azure, *, pause: float = 5.0) -> list[tuple[str, 
             plan.resource_group, plan.deployment, {"properties": _properties(plan)}, polling_interval=pause
         )
         result = asked.result()
-    return [(str(c.change_type), str(c.resource_id)) for c in (result.properties and result.properties.changes) or ()]
+    changes = (result.properties and result.properties.changes) or ()
+    # an enum's member, or its text when the library does not know it yet
+    return [(str(getattr(c.change_type, "value", c.change_type)), str(c.resource_id)) for c in changes]
 
 
 def outputs_of(azure: Azure, resource_group: str, deployment: str) -> dict[str, str]:
