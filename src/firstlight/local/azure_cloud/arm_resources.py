@@ -94,13 +94,13 @@ class Resources:
         Raises:
             Refusal: there is no such resource.
         """
-        resource = parse_id(text)
-        if resource.kind in CERTIFICATES:
-            ca = arm_certificates.get(self.owner(resource.parent), resource.name)
-            return arm_certificates.shown(ca, text, resource.kind)
-        if text.lower() not in self._world.resources:
+        if (found := self._world.resources.get(text.lower())) is not None:
+            return found
+        resource = parse_id(text) if "/providers/" in text else None
+        if resource is None or resource.kind not in CERTIFICATES:
             raise _not_found(text)
-        return self._world.resources[text.lower()]
+        ca = arm_certificates.get(self.owner(resource.parent), resource.name)
+        return arm_certificates.shown(ca, text, resource.kind)
 
     def list(self, kind: str, below: str) -> list[dict[str, Any]]:
         """

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from firstlight.local.azure_cloud.access import Principal
 from firstlight.local.azure_cloud.rest import Answer, Call, Refusal, Routes
-from firstlight.local.azure_cloud.tokens import AUDIENCES, LIFETIME, LOGIN_HOST, Tokens
+from firstlight.local.azure_cloud.tokens import ALGORITHM, AUDIENCES, LIFETIME, LOGIN_HOST, Tokens
 from firstlight.local.azure_cloud.world import World
 
 _ALIASES = ("login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net")
@@ -67,7 +67,7 @@ class Entra:
                 "jwks_uri": f"{base}/discovery/v2.0/keys",
                 "response_types_supported": ["code", "id_token"],
                 "subject_types_supported": ["pairwise"],
-                "id_token_signing_alg_values_supported": ["RS256"],
+                "id_token_signing_alg_values_supported": [ALGORITHM],
             },
         )
 
