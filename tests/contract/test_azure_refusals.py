@@ -2,6 +2,7 @@
 Each ends in one clear sentence: no role, no token, no hub, a web page where a hub should be.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -27,6 +28,15 @@ class NoToken(Token):
     async def get_token(self, *scopes: str, **kwargs: Any) -> Any:
         self.asked += 1
         raise self._error
+
+
+class SlowToken(Token):
+    """
+    A credential that is never done.
+    """
+
+    async def get_token(self, *scopes: str, **kwargs: Any) -> Any:
+        await asyncio.Event().wait()
 
 
 async def _refused(world: HubWorld, new_devices: NewDevices, **process: Any) -> str:
@@ -87,6 +97,19 @@ def test_no_token_is_one_sentence(in_hub: InHub, new_devices: NewDevices, error:
         assert "this endpoint has no valid Entra ID token for the hub" in sentence
         assert said in sentence
         assert {} == dict(world.stub.calls)
+
+    in_hub(promise)
+
+
+def test_a_token_that_does_not_come_is_not_the_hubs_fault(in_hub: InHub, new_devices: NewDevices) -> None:
+    """
+    A chain of credentials may take its time to find that there is none.
+    """
+
+    async def promise(world: HubWorld) -> None:
+        sentence = await _refused(world, new_devices, credential=SlowToken())
+
+        assert "this endpoint has no valid Entra ID token for the hub (none came in time)" in sentence
 
     in_hub(promise)
 

@@ -211,6 +211,13 @@ def test_aws_is_reached_where_the_environment_says(reel: Path, variable: str) ->
         (["--cloud", "memory", "--tls-cert", "no.pem", "--tls-key", "no.key"], BASIC, 2, "no.pem cannot be read"),
         (["--cloud", "aws"], BASIC, 2, "AWS needs a region. Give --region, or set AWS_REGION."),
         (["--cloud", "aws", "--region", "eu-west-1"], BASIC, 1, "no AWS credentials were found"),
+        (["--cloud", "azure"], BASIC, 2, "FIRSTLIGHT_HUB is not set. It is the host name of the IoT Hub"),
+        (
+            ["--cloud", "azure"],
+            {**BASIC, "FIRSTLIGHT_HUB": "https://x"},
+            2,
+            "'https://x' is no host name of an IoT Hub",
+        ),
         (["--cloud", "moon"], BASIC, 2, "'moon' is not one of 'aws', 'azure', 'memory'"),
     ],
 )

@@ -56,6 +56,8 @@ class AzureHttp:
             async with asyncio.timeout_at(until):
                 response = await client.send_request(request, **self._options)
         except TimeoutError:
+            if "Authorization" not in request.headers:
+                raise azure_errors.no_token("none came in time") from None
             return Answer.timed_out()
         except ClientAuthenticationError as e:
             raise azure_errors.no_token(_first_line(e)) from e
