@@ -10,7 +10,7 @@ import pytest
 from firstlight.errors import SettingsError
 from firstlight.registries import azure_errors
 from firstlight.registries.azure_answer import Answer
-from firstlight.registries.azure_environment import registry_from
+from firstlight.registries.azure_environment import proxy_for, registry_from
 from firstlight.registries.azure_iot import AzureIotRegistry
 from firstlight.settings import Settings
 
@@ -176,3 +176,22 @@ def test_a_trust_store_that_is_not_there_is_refused() -> None:
     """
     with pytest.raises(SettingsError, match=r"gone\.pem does not exist"):
         registry_from(Settings(basic_credentials="a:b", hub=HUB), {"SSL_CERT_FILE": "gone.pem"})
+
+
+@pytest.mark.parametrize(
+    ("env", "proxy"),
+    [
+        ({}, ""),
+        ({"HTTPS_PROXY": "http://p:1"}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1", "https_proxy": "http://q:2"}, "http://q:2"),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "127.0.0.1,localhost"}, "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": "localhost,.azure-devices.net"}, ""),
+        ({"HTTPS_PROXY": "http://p:1", "no_proxy": "*"}, ""),
+        ({"HTTP_PROXY": "http://p:1"}, ""),
+    ],
+)
+def test_the_environments_proxy_is_taken_unless_the_hub_is_excepted(env: dict[str, str], proxy: str) -> None:
+    """
+    Lower case goes first, as in curl.
+    """
+    assert proxy == proxy_for(HUB, env)

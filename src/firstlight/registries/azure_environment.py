@@ -20,7 +20,8 @@ def registry_from(
     Return the registry of the hub that *settings* name, called with *credential* (default: azure-identity's chain).
 
     The chain reads the process's own environment: a managed identity in a function app, an operator's
-    sign-in elsewhere.  SSL_CERT_FILE, or else REQUESTS_CA_BUNDLE, names the CA certificates to trust.
+    sign-in elsewhere.  SSL_CERT_FILE, or else REQUESTS_CA_BUNDLE, names the CA certificates to trust;
+    HTTPS_PROXY and NO_PROXY mean what they mean everywhere.
 
     Raises:
         SettingsError: there is no hub, or the file of CA certificates is not there.
@@ -36,4 +37,17 @@ def registry_from(
         hub=settings.hub,
         credential=credential or DefaultAzureCredential(),
         ca_file=Path(trusted) if trusted else None,
+        proxy=proxy_for(settings.hub, env),
     )
+
+
+def proxy_for(hub: str, env: Mapping[str, str]) -> str:
+    """
+    Return the URL of the proxy that *env* names for *hub*, "" for none.
+    """
+    host = hub.partition(":")[0].lower()
+    for entry in (env.get("no_proxy") or env.get("NO_PROXY") or "").split(","):
+        domain = entry.strip().lower().lstrip(".")
+        if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
+            return ""
+    return env.get("https_proxy") or env.get("HTTPS_PROXY") or ""

@@ -91,7 +91,8 @@ class AzureHttp:
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=trust),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=True,
+            # Of the environment's proxies azure_environment has told; asking costs a thread for each request.
+            trust_env=False,
             auto_decompress=False,
         )
         self._client = AsyncPipelineClient(

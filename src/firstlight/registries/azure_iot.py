@@ -31,7 +31,7 @@ class AzureIotRegistry:
 
     Make one per process and keep it: connections, the token and the pace the hub allows are kept
     from push to push.  It belongs to the event loop of its first `register`.  *hub* is a host name,
-    with a port if need be; *ca_file* (PEM) and *proxy* (URL) stand in for the environment's.
+    with a port if need be; *ca_file* (PEM) stands in for the system's CAs; *proxy* is a URL.
     """
 
     def __init__(
