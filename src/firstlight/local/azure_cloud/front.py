@@ -16,8 +16,8 @@ from aiohttp import web
 from firstlight.local.azure_cloud.rest import Answer, Call, Refusal, Routes
 
 _LOG = logging.getLogger(__name__)
-# The largest body a service takes; templates are up to 4 MB, a function app's code is about 10.
-MAX_BODY = 64 * 2**20
+# The largest body a service takes, unless it says otherwise; templates are up to 4 MB.
+_MAX_BODY = 4 * 2**20
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Service:
     hosts: re.Pattern[str]
     routes: Routes
     refuse: Callable[[Refusal], Any]
+    max_body: int = _MAX_BODY
 
 
 def application(services: Sequence[Service]) -> web.Application:
@@ -46,7 +47,7 @@ def application(services: Sequence[Service]) -> web.Application:
         _LOG.info("%s %s%s %s", request.method, host, request.path, answer.status)
         return _response(answer)
 
-    answering = web.Application(client_max_size=MAX_BODY)
+    answering = web.Application(client_max_size=max(service.max_body for service in services))
     answering.router.add_route("*", "/{path:.*}", handle)
     return answering
 
@@ -54,6 +55,7 @@ def application(services: Sequence[Service]) -> web.Application:
 async def _answer(service: Service, host: str, request: web.Request) -> Answer:
     try:
         _keep_browsers_out(request)
+        _keep_size(request, service.max_body)
         handler, names = service.routes.find(request.method, request.path)
         call = Call(
             method=request.method,
@@ -73,6 +75,11 @@ async def _answer(service: Service, host: str, request: web.Request) -> Answer:
 def _keep_browsers_out(request: web.Request) -> None:
     if "origin" in request.headers:
         raise Refusal(403, "Forbidden", "The laptop's Azure answers no web pages.")
+
+
+def _keep_size(request: web.Request, most: int) -> None:
+    if (request.content_length or 0) > most:
+        raise Refusal(413, "RequestEntityTooLarge", f"The body is larger than {most} bytes.")
 
 
 def _error_headers(refusal: Refusal) -> dict[str, str]:

@@ -47,6 +47,7 @@ _MANAGEMENT_HOST = "management.azure.com"
 # What the server's certificate is for; the services come and go, their names are covered by the wildcards.
 NAMES = (_MANAGEMENT_HOST, LOGIN_HOST, f"*.{HUB_DOMAIN}", f"*.{DPS_DOMAIN}", f"*.{SCM_DOMAIN}", "localhost")
 _HTTPS, _MQTTS = 443, 8883
+_MAX_PACKAGE = 256 * 2**20
 _GOODBYE = 1.0  # seconds for answers under way
 _LOOPBACK = re.compile(r"127\.0\.0\.1|localhost")
 
@@ -104,12 +105,16 @@ def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra) ->
     hubs, dps = HubService(world, tokens, throttle), DpsService(world, tokens, throttle)
     arm, kudu = ResourceManager(world, tokens), KuduService(world, tokens)
     return [
-        Service(re.compile(rf"[^.]+\.{re.escape(HUB_DOMAIN)}"), hubs.routes, hubs.refuse),
-        Service(re.compile(rf"[^.]+\.{re.escape(DPS_DOMAIN)}"), dps.routes, dps.refuse),
+        Service(_named(HUB_DOMAIN), hubs.routes, hubs.refuse),
+        Service(_named(DPS_DOMAIN), dps.routes, dps.refuse),
         Service(re.compile(re.escape(LOGIN_HOST)), entra.routes, entra.refuse),
         Service(re.compile(re.escape(_MANAGEMENT_HOST)), arm.routes, arm.refuse),
-        Service(re.compile(rf"[^.]+\.{re.escape(SCM_DOMAIN)}"), kudu.routes, kudu.refuse),
+        Service(_named(SCM_DOMAIN), kudu.routes, kudu.refuse, max_body=_MAX_PACKAGE),
     ]
+
+
+def _named(domain: str) -> re.Pattern[str]:
+    return re.compile(rf"[^.]+\.{re.escape(domain)}")
 
 
 async def _listen(stack: AsyncExitStack, services: list[Service], tls: ssl.SSLContext | None) -> int:
