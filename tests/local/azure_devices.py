@@ -102,8 +102,13 @@ class Bench:
             "proxy_options": ProxyOptions("HTTP", "127.0.0.1", proxy_port),
         }
 
-    def client(self, identity: Identity, device_id: str = "", *, hub: str = "") -> IoTHubDeviceClient:
-        return IoTHubDeviceClient.create_from_x509_certificate(
+    async def client(self, identity: Identity, device_id: str = "", *, hub: str = "") -> IoTHubDeviceClient:
+        """
+        Return a device that has not connected yet.
+        """
+        # in a thread: the SDK waits for its own, which may be connecting another device to this very loop
+        return await asyncio.to_thread(
+            IoTHubDeviceClient.create_from_x509_certificate,
             x509=_x509(identity),
             hostname=hub or self.site.hub.host,
             device_id=device_id or identity.name,
@@ -117,7 +122,7 @@ class Bench:
         """
         A device that must be let in.
         """
-        client = self.client(identity, device_id)
+        client = await self.client(identity, device_id)
         try:
             await client.connect()
             yield client
@@ -128,7 +133,7 @@ class Bench:
         """
         Connect to a hub, be refused, and return the reason in the log; being let in fails the test.
         """
-        client = self.client(identity, device_id, hub=hub)
+        client = await self.client(identity, device_id, hub=hub)
         try:
             await client.connect()
         except Exception as e:  # noqa: BLE001 -- whichever the SDK makes of CONNACK 5
@@ -144,7 +149,8 @@ class Bench:
         """
         Register with DPS; return the SDK's result.
         """
-        client = ProvisioningDeviceClient.create_from_x509_certificate(
+        client = await asyncio.to_thread(
+            ProvisioningDeviceClient.create_from_x509_certificate,
             provisioning_host=host,
             registration_id=registration_id or identity.name,
             id_scope=SCOPE,
@@ -153,9 +159,10 @@ class Bench:
         )
         try:
             return await client.register()
-        finally:
-            # the client has no shutdown of its own: its pipeline's ends paho's thread
+        except BaseException:
+            # once assigned the client ends its pipeline, and paho's thread with it; else nobody does
             await _shut_down(client)
+            raise
 
 
 async def listen(client: IoTHubDeviceClient, what: str, handler: Any) -> None:
@@ -177,7 +184,7 @@ async def _shut_down(client: Any) -> None:
     def ended(**_: Any) -> None:
         loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
 
-    client._pipeline.shutdown(callback=ended)  # noqa: SLF001 -- as said where it is called
+    client._pipeline.shutdown(callback=ended)  # noqa: SLF001 -- the client has no shutdown of its own
     await asyncio.wait_for(done, 10)
 
 
