@@ -165,6 +165,26 @@ def test_z6_no_key_is_in_a_setting_or_an_output() -> None:
     assert 1 == json.dumps(template).count("listKeys(")
 
 
+def test_z7_no_code_is_fetched_from_elsewhere() -> None:
+    """
+    Z7: the reference's template runs a zip from a branch that moves; ours names no address outside Azure.
+    """
+    template = azure_template.source()
+    text = json.dumps({k: v for k, v in template.items() if k != "$schema"})
+
+    # what interopURL begins with
+    assert ["https://"] == re.findall(r"https?://[^'\" ]*", text)
+
+
+def test_z8_place_and_size_are_parameters() -> None:
+    """
+    Z8: the reference deploys one S1 unit to where the group happens to be.
+    """
+    hub = _one(_HUB, location="northeurope", hubSku="S3", hubUnits=4)
+
+    assert ("northeurope", {"name": "S3", "capacity": 4}) == (hub["location"], hub["sku"])
+
+
 def test_keys_are_not_believed() -> None:
     """
     Not by the hub, the provisioning service, the storage, the logs, nor by who publishes code.
