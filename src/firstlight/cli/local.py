@@ -44,7 +44,7 @@ def command() -> None:
     help="What is deployed.",
 )
 @click.option("--region", default="", help="The region to run.  [default: the file's first of each cloud]")
-@click.option("--only", type=click.Choice(list(Cloud)), help="Run this cloud alone.")
+@click.option("--only", type=click.Choice([cloud.value for cloud in Cloud]), help="Run this cloud alone.")
 @click.option("--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="AWS; 0 is any.")
 @click.option("--mqtt-port", type=click.IntRange(0, 65535), default=8883, show_default=True, help="MQTT; 0 is any.")
 @click.option("--azure-port", type=click.IntRange(0, 65535), default=4567, show_default=True, help="Azure; 0 is any.")
@@ -56,7 +56,7 @@ def up(
     detach: bool,
     regions: Path,
     region: str,
-    only: Cloud | None,
+    only: str | None,
     port: int,
     mqtt_port: int,
     azure_port: int,
