@@ -30,12 +30,19 @@ def bare_aws(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Addresses]":
 def laptop_azure(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[AzureAddresses]":
     """
     A laptop Azure with the template of one region deployed, shared: use names of your own in it.
+
+    Its hub is so large that its throttle is in nobody's way.
     """
     from firstlight.local.laptop import Laptop  # noqa: PLC0415 -- most suites never ask for it
 
     folder = tmp_path_factory.mktemp("laptop-azure")
     regions = folder / "regions.toml"
-    regions.write_text('[azure.westeurope]\ntoken_key_url = "https://keys.example.com/key.pem"\n')
+    regions.write_text("""
+[azure.westeurope]
+token_key_url = "https://keys.example.com/key.pem"
+hub_sku = "S3"
+hub_units = 10
+""")
     with Laptop(folder / "state", regions=regions) as addresses:
         assert addresses.azure is not None
         yield addresses.azure

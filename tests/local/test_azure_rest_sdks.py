@@ -107,10 +107,11 @@ def test_the_template_is_compared_and_deployed(shell: AzureAddresses, credential
     azure-mgmt-resource-deployments: what-if has nothing to change, and deploying again changes no names.
     """
     template = json.loads((CHECKOUT / "azure" / "infra" / "azuredeploy.json").read_text("utf-8"))
-    parameters = {"tokenKeyUrl": {"value": "https://keys.example.com/key.pem"}}
-    deployment = {"properties": {"mode": "Incremental", "template": template, "parameters": parameters}}
 
     with DeploymentsMgmtClient(credential, shell.subscription) as client:
+        before = client.deployments.get(GROUP, f"firstlight-{shell.region}").properties
+        parameters = {name: {"value": given["value"]} for name, given in before.parameters.items()}
+        deployment = {"properties": {"mode": "Incremental", "template": template, "parameters": parameters}}
         found = client.deployments.begin_what_if(GROUP, "again", deployment).result()
         deployed = client.deployments.begin_create_or_update(GROUP, "again", deployment).result()
 

@@ -262,3 +262,24 @@ def test_devices_are_listed_and_counted(site: Site) -> None:
         HUB, "GET", "/statistics/devices"
     )[1]
     assert {"connectedDeviceCount": 1} == site.ask(HUB, "GET", "/statistics/service")[1]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"authentication": "selfSigned"},
+        {"authentication": {"type": "selfSigned", "x509Thumbprint": "ab"}},
+        {"authentication": {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": 5}}},
+        {"authentication": {"type": "none"}},
+        {"status": "asleep"},
+        {"tags": "lot 7"},
+        {"properties": {"desired": []}},
+    ],
+)
+def test_a_malformed_identity_is_refused_and_changes_nothing(site: Site, wrong: dict[str, Any]) -> None:
+    """
+    400, not 500, in bulk and alone.
+    """
+    assert 400 == site.ask(HUB, "POST", "/devices", [{"id": "a", "importMode": "create", **wrong}])[0]
+    assert 400 == site.ask(HUB, "PUT", "/devices/a", wrong)[0]
+    assert {} == site.hub.devices

@@ -33,16 +33,16 @@ def apply(device: Device, given: dict[str, Any]) -> None:
     Raises:
         Refusal: a thumbprint or a kind is not one.
     """
-    authentication = given.get("authentication") or {}
+    authentication = _part(given, "authentication")
     kind = authentication.get("type") or _kind(authentication)
     if kind not in _KINDS:
         raise Refusal(400, "ArgumentInvalid", f"Authentication type {kind} is not supported for devices.")
-    pair = authentication.get("x509Thumbprint" if kind == "selfSigned" else "symmetricKey") or {}
+    pair = _part(authentication, "x509Thumbprint" if kind == "selfSigned" else "symmetricKey")
     names = ("primaryThumbprint", "secondaryThumbprint") if kind == "selfSigned" else ("primaryKey", "secondaryKey")
     primary, secondary = (pair.get(name) or "" for name in names)
     if kind == "selfSigned":
         for thumbprint in filter(None, (primary, secondary)):
-            if not _THUMBPRINT.fullmatch(thumbprint):
+            if not isinstance(thumbprint, str) or not _THUMBPRINT.fullmatch(thumbprint):
                 raise Refusal(400, "ArgumentInvalid", "The thumbprint is neither SHA-1 nor SHA-256 in hexadecimal.")
     elif kind == "sas":
         primary, secondary = primary or _key(), secondary or _key()
@@ -103,8 +103,15 @@ def require_match(given: str, etag: str) -> None:
         raise Refusal(412, "PreconditionFailed", "Precondition failed: the etag does not match.")
 
 
+def _part(given: dict[str, Any], name: str) -> dict[str, Any]:
+    part = given.get(name) or {}
+    if not isinstance(part, dict):
+        raise Refusal(400, "ArgumentInvalid", f"{name} is not a JSON object.")
+    return part
+
+
 def _kind(authentication: dict[str, Any]) -> str:
-    thumbprints = authentication.get("x509Thumbprint") or {}
+    thumbprints = _part(authentication, "x509Thumbprint")
     return "selfSigned" if any(thumbprints.values()) else "sas"
 
 
