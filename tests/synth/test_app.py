@@ -68,7 +68,7 @@ _KEY = 'token_key_url = "https://example.com/key.pem"\n'
     ("text", "sentence"),
     [
         ("[aws.eu-west-1]\nthing_prefx = 'x'\n", "aws.eu-west-1: unknown key 'thing_prefx'."),
-        ("[aws.narnia-1]\n", "'narnia-1' is not the name of an AWS region."),
+        ("[aws.narnia-1]\n", "'narnia-1' is not the name of an AWS region;"),
         ("[aws.eu-west-1]\n", "needs exactly one of token_key_url and token_key_file."),
         ("[aws.eu-west-1]\nca_certificates = ['ca.pem']\n" + _KEY, "ca.pem does not exist."),
         ("[aws.eu-west-1]\nthing_groups = ['a b']\n" + _KEY, "'a b' is no name of a thing type or group"),
