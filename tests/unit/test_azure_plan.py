@@ -109,3 +109,13 @@ def test_a_token_key_file_travels_as_text_and_a_private_one_never(tmp_path: Path
     assert public.read_text().strip() == plan.parameters["tokenKey"]
     with pytest.raises(RegionsError, match=r"private\.pem"):
         _plan(factory, AzureRegion(name="westeurope", token_key_file=private))
+
+
+def test_a_devices_own_certificate_is_no_ca(factory: Factory) -> None:
+    """
+    It is refused before anything is deployed, not by Azure halfway through.
+    """
+    region = AzureRegion(name="westeurope", token_key_url=_URL)
+
+    with pytest.raises(RegionsError, match=r"westeurope: ca_certificates: CN=device-7 is not a CA certificate\."):
+        azure_plan.plan_for(region, subscription=_SUBSCRIPTION, template=b"{}", cas=[factory.leaf("device-7")])

@@ -11,6 +11,7 @@ from typing import Any
 from firstlight.certificates import Certificate
 from firstlight.deploy import public_key
 from firstlight.deploy.bundle import TRUSTED_ISSUERS
+from firstlight.errors import RegionsError
 from firstlight.regions import AzureRegion
 
 # Where a function app finds the files of its bundle.
@@ -122,8 +123,12 @@ def plan_for(
     Return the plan of *region*; *cas* are its CA certificates, *proven* the fingerprints of those whose key is held.
 
     Raises:
-        RegionsError: the token key file holds no public key.
+        RegionsError: the token key file holds no public key, or a certificate is not a CA's.
     """
+    for ca in cas:
+        if not ca.is_ca:
+            subject = ca.x509.subject.rfc4514_string()
+            raise RegionsError(f"{region.name}: ca_certificates: {subject} is not a CA certificate.")
     uploads = tuple(CaUpload(name_of(ca), ca, ca.fingerprint in proven) for ca in cas)
     return Plan(
         region=region.name,
