@@ -156,7 +156,7 @@ class AzureExamination:
             return error
         chain = self.target.papers.chain
         if self.service is not None:
-            return await explained(error, self.service, at.device_id, chain)
+            return await explained(error, self.service, at.hub, at.device_id, chain)
         return hub_refused(error, device_id=at.device_id, assigned=bool(self.target.id_scope), leaf=chain[0])
 
     async def _forbidden(self, check: Step, at: Assigned) -> Check:

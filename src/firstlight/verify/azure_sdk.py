@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -75,7 +76,10 @@ def collect() -> None:
     """
     Close the sockets of devices that are gone: their MQTT client does so when it is collected, and is in cycles.
     """
-    gc.collect()
+    with warnings.catch_warnings():
+        # which of the two the collector meets first is chance
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def _end_threads() -> None:

@@ -23,32 +23,35 @@ class Known:
 
 class Service(Protocol):
     """
-    One hub's service side.  Everything raises SessionError: SERVICE if refused, NO_SERVICE if it cannot do this.
+    The service side of hubs, each named by its host.  Everything raises SessionError: SERVICE if refused,
+    NO_SERVICE if it cannot do this.
     """
 
-    async def invoke(self, device_id: str, method: str, payload: dict[str, Any]) -> Any:
+    async def invoke(self, hub: str, device_id: str, method: str, payload: dict[str, Any]) -> Any:
         """
         Call the direct method and return what the device answered.
         """
 
-    async def send(self, device_id: str, payload: bytes) -> None:
+    async def send(self, hub: str, device_id: str, payload: bytes) -> None:
         """
         Send a message to the device.
         """
 
-    async def look_up(self, device_id: str) -> Known | None:
+    async def look_up(self, hub: str, device_id: str) -> Known | None:
         """
         Return what the hub knows of the device, or None: no such device.
         """
 
 
-async def explained(error: SessionError, service: Service, device_id: str, chain: list[Certificate]) -> SessionError:
+async def explained(
+    error: SessionError, service: Service, hub: str, device_id: str, chain: list[Certificate]
+) -> SessionError:
     """
     Return the error of a hub that did not let *device_id* in, with what the hub's own registry says to it.
     """
     try:
-        known = await service.look_up(device_id)
-        other = None if known else await service.look_up(device_id.lower())
+        known = await service.look_up(hub, device_id)
+        other = None if known else await service.look_up(hub, device_id.lower())
     except SessionError as e:
         return SessionError(f"{error.message}; asked why, {e.message}", reason=error.reason)
     if known is None and other is not None:

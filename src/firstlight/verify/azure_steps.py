@@ -71,7 +71,7 @@ async def _call(session: HubSession, service: Service) -> str:
         return {"echo": payload}
 
     await session.answer_methods(answer)
-    answered = await service.invoke(session.device_id, METHOD, _GREETING)
+    answered = await service.invoke(session.hub, session.device_id, METHOD, _GREETING)
     if calls != [METHOD] or answered != {"echo": _GREETING}:
         raise SessionError("the hub brought another answer than the device gave", reason=Reason.REFUSED)
     return METHOD
@@ -79,7 +79,7 @@ async def _call(session: HubSession, service: Service) -> str:
 
 async def _message(session: HubSession, service: Service, seconds: float) -> str:
     messages = await session.listen()
-    await service.send(session.device_id, PAYLOAD)
+    await service.send(session.hub, session.device_id, PAYLOAD)
     try:
         async with asyncio.timeout(seconds):
             # others may be waiting from before

@@ -2,6 +2,7 @@
 What a device provisioning service says when it refuses: the SDK keeps the sentence for its own log.
 """
 
+import ast
 import logging
 
 _LOGGER = "azure.iot.device.provisioning.pipeline.pipeline_stages_provisioning"
@@ -34,7 +35,7 @@ class Words(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         _, mark, body = record.getMessage().partition(_MARK)
         if mark:
-            self._heard.append(body)
+            self._heard.append(_decoded(body))
 
     @property
     def mark(self) -> int:
@@ -49,3 +50,12 @@ class Words(logging.Handler):
         """
         heard = self._heard[mark:]
         return heard[0] if len(heard) == 1 else ""
+
+
+def _decoded(body: str) -> str:
+    # the SDK writes Python's form of bytes
+    try:
+        value = ast.literal_eval(body)
+    except (ValueError, SyntaxError):
+        return body
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else body
