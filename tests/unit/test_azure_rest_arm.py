@@ -250,3 +250,27 @@ def test_deleting_a_group_deletes_what_is_in_it(site: Site) -> None:
     assert ["reel-hub"] == list(site.world.hubs)
     assert [site.operator] == site.world.directory.principals
     assert 404 == site.ask(MANAGEMENT, "GET", GROUP)[0]
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ({"hostName": "reel-hub.azure-devices.net", "authenticationType": "SystemAssigned"}, "it has no role"),
+        (
+            {"connectionString": "HostName=reel-hub.azure-devices.net;SharedAccessKeyName=a"},
+            "disabled",
+        ),
+    ],
+)
+def test_a_link_that_could_register_nothing_is_refused(site: Site, link: dict[str, str], says: str) -> None:
+    """
+    An identity without a role on the hub, and a key for a hub that takes none.
+    """
+    site.world.resources[site.hub.resource_id.lower()] = {"properties": {"disableLocalAuth": True}}
+    path = f"{GROUP}/providers/Microsoft.Devices/provisioningServices/other"
+    body = {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": {"iotHubs": [link]}}
+
+    status, refusal = site.ask(MANAGEMENT, "PUT", path, body)
+
+    assert 400 == status
+    assert says in refusal["message"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from firstlight.local.azure_cloud import arm_certificates
 from firstlight.local.azure_cloud.access import Principal
+from firstlight.local.azure_cloud.arm_links import linked_host
 from firstlight.local.azure_cloud.rest import Refusal
 from firstlight.local.azure_cloud.world import Dps, Hub, World, new_etag
 
@@ -18,7 +19,6 @@ SERVICES = "microsoft.devices/provisioningservices"
 CERTIFICATES = (f"{HUBS}/certificates", f"{SERVICES}/certificates")
 
 _LAST = re.compile(r"(?P<scope>.*)/providers/(?P<namespace>[^/]+)/(?P<pairs>.+)", re.IGNORECASE)
-_LINKED_HOST = re.compile(r"HostName=([^;]+)", re.IGNORECASE)
 _MODES = re.compile(r"\bSystemAssigned\b", re.IGNORECASE)
 
 
@@ -200,10 +200,8 @@ class Resources:
         known = self._world.services.get(name)
         if known and known.resource_id.lower() != resource.text.lower():
             raise Refusal(409, 409001, f"The name {name!r} of the provisioning service is taken.")
-        hosts = [_linked_host(link) for link in shown["properties"].get("iotHubs") or []]
-        for host in hosts:
-            if self._world.hub_at(host) is None:
-                raise Refusal(400, 400001, f"The linked IoT hub {host} does not exist.")
+        links = shown["properties"].get("iotHubs") or []
+        hosts = [linked_host(self._world, resource.text, link) for link in links]
         scope = f"0ne{secrets.token_hex(4).upper()}"
         dps = self._world.services.setdefault(name, Dps(name, scope, resource_id=resource.text))
         dps.hubs = hosts
@@ -257,13 +255,6 @@ class Resources:
 def _assignment(resource: ResourceId, properties: dict[str, Any]) -> tuple[str, str, str]:
     role = str(properties.get("roleDefinitionId", "")).rpartition("/")[2]
     return str(properties.get("principalId", "")).lower(), role.lower(), resource.scope.lower()
-
-
-def _linked_host(link: dict[str, Any]) -> str:
-    if host := link.get("hostName"):
-        return str(host)
-    found = _LINKED_HOST.search(link.get("connectionString") or "")
-    return found[1] if found else ""
 
 
 def _not_found(text: str) -> Refusal:

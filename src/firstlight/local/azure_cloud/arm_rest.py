@@ -16,6 +16,7 @@ _SUBSCRIPTION = "/subscriptions/{subscription}"
 _GROUP = f"{_SUBSCRIPTION}/resourceGroups/{{group}}"
 _DEPLOYMENT = f"{_GROUP}/providers/Microsoft.Resources/deployments/{{deployment}}"
 _VERBS = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}
+_REMEMBERED = 1000  # results of operations
 _PARENTS = ("IotHubs", "provisioningServices")
 
 
@@ -224,6 +225,8 @@ class ResourceManager:
         """
         operation = operation_id()
         self._results[operation] = result
+        while len(self._results) > _REMEMBERED:
+            del self._results[next(iter(self._results))]
         where = (
             f"{MANAGEMENT}/subscriptions/{self._world.subscription}/providers/Microsoft.Resources/operations/"
             f"{operation}?api-version=2022-09-01"
