@@ -209,6 +209,7 @@ def test_one_bad_entry_does_not_sink_its_batch(in_hub: InHub, new_devices: NewDe
 
         assert ["ok"] * 42 + ["registry"] + ["ok"] * 57 == codes(registrations)
         assert "ArgumentInvalid, ErrorCode:ArgumentInvalid;id" in str(registrations[42].error)
+        assert world.stub.calls["Bulk"] < 20
 
     in_hub(promise)
 

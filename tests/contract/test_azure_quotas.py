@@ -22,13 +22,18 @@ SCALED = Patience(attempt=0.5, base=0.001, longest=0.02, throttled=10 / SCALE)
 A_PUSH = 25 / SCALE
 
 
-async def _until_done(world: HubWorld, devices: Sequence[DeviceIdentity], *, pushes: int, whole: bool) -> int:
+async def _until_done(
+    world: HubWorld, devices: Sequence[DeviceIdentity], *, pushes: int, whole: bool = False, forgetful: bool = False
+) -> None:
     """
-    Push what is not done yet, or always the *whole*, until each had its SUCCESS; return how many pushes that took.
+    Push what is not done yet, or always the *whole*, until each had its SUCCESS; if *forgetful*, by a new process
+    each time.
     """
     registry, left = world.another_process(patience=SCALED), {d.name for d in devices}
-    for number in range(pushes):
+    for _ in range(pushes):
         pushed = [d for d in devices if whole or d.name in left]
+        if forgetful:
+            registry = world.another_process(patience=SCALED)
         answers = await register(registry, *pushed, seconds=A_PUSH)
         assert len(pushed) == len(answers)
         for device, answer in zip(pushed, answers, strict=True):
@@ -37,7 +42,7 @@ async def _until_done(world: HubWorld, devices: Sequence[DeviceIdentity], *, pus
                 assert world.can_connect(device)
                 left.discard(device.name)
         if not left:
-            return number + 1
+            return
     raise AssertionError(f"{len(left)} are left")
 
 
@@ -56,22 +61,25 @@ def test_z1_an_s1_hub_is_never_misquoted_and_pushed_again_ends_complete(in_hub: 
         assert {"ok", "throttled", "not-attempted"} >= set(codes(first))
         assert all((r.error is None) <= world.can_connect(d) for d, r in zip(devices, first, strict=True))
 
-        await _until_done(world, devices, pushes=60, whole=False)
+        await _until_done(world, devices, pushes=60)
 
         assert 500 == len(world.stub.registry.able())
 
     in_hub(promise)
 
 
-def test_the_whole_reel_pushed_again_and_again_gets_done_too(in_hub: InHub, new_devices: NewDevices) -> None:
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_the_whole_reel_pushed_again_and_again_gets_done_too(
+    in_hub: InHub, new_devices: NewDevices, *, forgetful: bool
+) -> None:
     """
     Those that are done already do not keep the others from their turn for ever.
     """
 
     async def promise(world: HubWorld) -> None:
-        world.weather(tps={"Registry": SCALE * 100 / 60}, burst={"Registry": 50})
+        world.weather(tps={"Registry": SCALE * 100 / 60}, burst={"Registry": 30})
 
-        await _until_done(world, new_devices(120), pushes=60, whole=True)
+        await _until_done(world, new_devices(60), pushes=100, whole=True, forgetful=forgetful)
 
     in_hub(promise)
 

@@ -32,7 +32,7 @@ def test_calls_in_flight_are_turned_away_for_one_reason() -> None:
         pace.throttled(sent=0, now=1 + n / 100, retry_after=None)
 
     assert 10 == round(pace.resumes_in(1.0))
-    assert MAX_BATCH // 4 == pace.size
+    assert 12 == pace.size
 
 
 def test_what_the_hub_takes_makes_calls_larger_again() -> None:

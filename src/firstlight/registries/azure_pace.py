@@ -18,6 +18,8 @@ from firstlight.registries.pacing import Window
 MAX_BATCH = 100
 _MAX_IN_FLIGHT = 64
 _LONGEST_STREAK = 3
+# An S1 unit that counts devices has 16 to spare after ten seconds; a first step to 12 fits.
+_SHRINK = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ class Pace:
         if retry_after is None:
             self._resume_at = now + self._patience.throttled * 2 ** min(self._streak, _LONGEST_STREAK)
         self._streak += 1
-        self._size = max(1, self._size // 4)
+        self._size = max(1, self._size // _SHRINK)
 
     def taken(self, devices: int) -> None:
         """

@@ -106,15 +106,18 @@ class AzurePush:
         return True
 
     async def _round(self, left: list[Entry]) -> None:
+        # What this push found to be there already is one call short of its answer.
+        await self._all(self._prove, [entry for entry in left if entry.known])
+        remembered = self._site.known if self._site.pace.is_short else ()
         if self._site.pace.is_short:
             # While a hub takes a few of a push, they should not be the same few every time.
             random.shuffle(left)
-            for entry in left:
-                entry.known = entry.known or entry.identity.name in self._site.known
-        # New devices first: a hub that is short of calls had better spend them on these.
-        fresh = [entry for entry in left if not entry.known]
+        # A hub that is short of calls had better spend them on devices that are new.
+        fresh = [e for e in left if e.result is None and not e.known and e.identity.name not in remembered]
         await self._all(self._create, list(_batches(fresh, self._site.pace.size)))
-        await self._all(self._prove, [entry for entry in left if entry.known and entry.result is None])
+        await self._all(
+            self._prove, [e for e in left if e.result is None and (e.known or e.identity.name in remembered)]
+        )
 
     async def _all(self, step: Callable[[T], Awaitable[None]], items: Sequence[T]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -177,11 +180,8 @@ class AzurePush:
             elif why.failed:
                 entry.failures += 1
                 self._note(entry, azure_errors.refused_entry(str(why)))
-            elif len(batch) == 1:
-                self._fail(entry, azure_errors.refused_entry(str(why)))
             else:
-                # Alone, so that it is its own fault what the hub says of it then.
-                entry.company = 1
+                self._fail(entry, azure_errors.refused_entry(str(why)))
         if refused:
             # They may have sunk the rest with them: that is asked for again, not looked for one by one.
             return
