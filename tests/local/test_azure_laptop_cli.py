@@ -75,7 +75,7 @@ def test_azure_alone_from_up_to_down(terminal: Terminal) -> None:
 
     assert "[]\n" == said.stdout, said.stderr
     assert "Stopped.\n" == terminal.run("down").stderr
-    assert not processes.of(terminal.folder)
+    assert processes.soon(lambda: not processes.of(terminal.folder))
 
 
 def test_both_clouds_come_and_go_together(terminal: Terminal) -> None:
