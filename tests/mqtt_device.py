@@ -93,6 +93,7 @@ class Device:
         expiry: int = 0,
         will: tuple[str, bytes] | None = None,
         will_retain: bool = False,
+        username: str | None = None,
     ) -> int:
         """
         Return the code of CONNACK.
@@ -100,13 +101,14 @@ class Device:
         Raises:
             GoneError: there was none.
         """
-        flags = 0x02 * clean | 0x04 * (will is not None) | 0x20 * will_retain
+        flags = 0x02 * clean | 0x04 * (will is not None) | 0x20 * will_retain | 0x80 * (username is not None)
         body = text("MQTT") + bytes((self.version, flags)) + keep_alive.to_bytes(2, "big")
         if self.version == V5:
             body += block(b"\x11" + expiry.to_bytes(4, "big") if expiry else b"")
         body += text(client_id)
         if will is not None:
             body += (block() if self.version == V5 else b"") + text(will[0]) + sized(will[1])
+        body += text(username) if username is not None else b""
         self.write(packet(0x10, body))
         header, answer = await self.packet()
         assert 0x20 == header
