@@ -39,7 +39,8 @@ async def register(
         UsageError: the SDK cannot use the certificate, key or CA.
     """
     mark = sdk.words.mark
-    client = _client(target, registration_id, papers)
+    # on a thread: it waits for the SDK's only one, which may be connecting somebody else
+    client = await in_thread(_client, target, registration_id, papers, seconds=seconds)
     try:
         return _assigned(await in_thread(client.register, seconds=seconds, what="registration"))
     except Exception as e:  # whatever the SDK raises is translated

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ T = TypeVar("T")
 _SHUTDOWN = 5.0
 _NOISE = ("azure.iot.device", "paho")
 _THREAD = "firstlight-verify"
+_PAHO_THREAD = "paho-mqtt-client"
 
 # The SDK wraps an error up to three times; the first of these found among its causes says it.
 _MEANINGS: tuple[tuple[tuple[type[BaseException], ...], str, Reason], ...] = (
@@ -87,6 +89,11 @@ def _end_threads() -> None:
     executors = pipeline_thread._executors  # noqa: SLF001 -- it offers no way to end them
     for name in list(executors):
         executors.pop(name).shutdown(wait=True)
+    until = time.monotonic() + _SHUTDOWN / 2
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.startswith((_THREAD, _PAHO_THREAD)):
+            # on its way out; what it still refers to could not be collected
+            thread.join(max(0.0, until - time.monotonic()))
     collect()
 
 

@@ -22,25 +22,41 @@ class HubSession:
 
     def __init__(self, target: AzureTarget, *, hub: str, device_id: str, papers: Papers, seconds: float) -> None:
         self.hub, self.device_id = hub, device_id
+        self._target, self._papers = target, papers
         self._seconds = seconds
         self._online = False
-        with on_disk(papers) as x509:
+        self._made: IoTHubDeviceClient | None = None
+
+    @property
+    def _client(self) -> IoTHubDeviceClient:
+        if self._made is None:
+            raise AssertionError("open comes first")
+        return self._made
+
+    async def open(self) -> None:
+        """
+        Raises:
+            UsageError: the SDK cannot use the certificate, key or CA.
+        """
+        # on a thread: it waits for the SDK's only one, which may be connecting somebody else
+        self._made = await in_thread(self._make, seconds=self._seconds)
+        await self._do(self._client.connect, what="CONNACK")
+        self._online = True
+
+    def _make(self) -> IoTHubDeviceClient:
+        with on_disk(self._papers) as x509:
             try:
-                self._client = IoTHubDeviceClient.create_from_x509_certificate(
+                return IoTHubDeviceClient.create_from_x509_certificate(
                     x509=x509,
-                    hostname=hub,
-                    device_id=device_id,
+                    hostname=self.hub,
+                    device_id=self.device_id,
                     auto_connect=False,
                     connection_retry=False,
                     ensure_desired_properties=False,
-                    **options(target),
+                    **options(self._target),
                 )
             except (OSError, ValueError) as e:
                 raise unusable(e) from e
-
-    async def open(self) -> None:
-        await self._do(self._client.connect, what="CONNACK")
-        self._online = True
 
     async def send(self, payload: bytes) -> None:
         """
@@ -90,6 +106,8 @@ class HubSession:
         """
         Disconnect; nothing of the SDK's threads for this device is left.  Never raises.
         """
+        if self._made is None:
+            return
         with contextlib.suppress(Exception):  # it is gone either way, and what failed before says why
             await in_thread(self._client.shutdown, seconds=_CLOSING)
 

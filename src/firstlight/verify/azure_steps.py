@@ -18,7 +18,6 @@ from firstlight.verify.report import Check, MqttVersion
 
 METHOD = "firstlight-verify"
 _GREETING: dict[str, Any] = json.loads(PAYLOAD)
-_NO_SERVICE = SessionError("nothing was given to reach the hub's own side with", reason=Reason.NO_SERVICE)
 
 
 async def perform(
@@ -47,7 +46,7 @@ async def _done(step: Step, session: HubSession, service: Service | None, second
     if step is checks.REPORTED:
         return await _report(session)
     if service is None:
-        raise _NO_SERVICE
+        raise SessionError("nothing was given to reach the hub's own side with", reason=Reason.NO_SERVICE)
     if step is checks.METHOD:
         return await _call(session, service)
     return await _message(session, service, seconds)
