@@ -7,6 +7,7 @@ from pathlib import Path
 from firstlight import token_keys
 from firstlight.deploy import bundle
 from firstlight.errors import RegionsError, SettingsError
+from firstlight.identity import NamingRule
 from firstlight.regions import AwsRegion
 from firstlight.settings import Settings
 
@@ -30,6 +31,13 @@ def of(region: AwsRegion, *, account: str) -> Settings:
         # beside the handler, which runs in the folder of its code
         trusted_issuers_file=bundle.TRUSTED_ISSUERS if region.trusted_issuers else "",
     )
+
+
+def rule(region: AwsRegion) -> NamingRule:
+    """
+    Return how *region* names pushed devices.
+    """
+    return Settings(naming=region.naming, thing_prefix=region.thing_prefix).rule
 
 
 def _public_key(path: Path | None) -> str:
