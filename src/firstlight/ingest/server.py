@@ -101,6 +101,8 @@ class _Connection(web.RequestHandler):
     """
 
     __slots__ = ("__weakref__", "_giving_up", "patience")
+    patience: float
+    _giving_up: asyncio.TimerHandle
 
     def pause_writing(self) -> None:
         """
