@@ -2,6 +2,7 @@
 `firstlight local`: the clouds on this laptop.
 """
 
+import os
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from firstlight.cli import output
 from firstlight.local import background, keeper, lease
-from firstlight.local.addresses import Addresses
+from firstlight.local.addresses import Addresses, unproxied
 from firstlight.local.keeper import Options
 
 _FOLDER = Path(".firstlight")
@@ -112,7 +113,7 @@ def env(as_json: bool, state: Path) -> None:
     """
     Print what points AWS tools here: eval "$(firstlight local env)".
     """
-    environment = Addresses.from_json(lease.require_current(state)).environment
+    environment = Addresses.from_json(lease.require_current(state)).environment | unproxied(os.environ)
     if as_json:
         output.print_json(environment)
     else:
