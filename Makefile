@@ -50,7 +50,7 @@ clean: ## remove everything that was made
 	rm -rf .venv build cdk.out .firstlight .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(ready): requirements.txt pyproject.toml lambdas/requirements.txt azure/function_app/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "firstlight needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "firstlight needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12")'
 	@echo "Setting up .venv (once; a few minutes) ..."
 	@$(PYTHON) -m venv .venv
 	@$(bin)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt

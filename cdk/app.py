@@ -10,12 +10,13 @@ import sys
 from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 
 from cdk import node
 from firstlight import regions
 from firstlight.deploy import bundle
 from firstlight.deploy.bundle import Platform
-from firstlight.errors import FirstlightError
+from firstlight.errors import DeploymentError, FirstlightError
 
 
 def main(environ: MutableMapping[str, str]) -> int:
@@ -35,12 +36,23 @@ def main(environ: MutableMapping[str, str]) -> int:
 
 def _synthesize(environ: MutableMapping[str, str]) -> None:
     node.use(environ)
-    from cdk import assembly  # noqa: PLC0415 -- starts Node.js, which had to be chosen first
-
+    assembly = _assembly()
     app = assembly.app(Path(environ.get("CDK_OUTDIR") or "cdk.out").resolve())
     file = environ.get("FIRSTLIGHT_REGIONS_FILE") or app.node.try_get_context("regions_file") or "regions.toml"
     assembly.add_stacks(app, regions.load(Path(file)).aws, bundle=_bundle, now=datetime.now(UTC))
     app.synth()
+
+
+def _assembly() -> ModuleType:
+    try:
+        from cdk import assembly  # noqa: PLC0415 -- starts Node.js, which had to be chosen first
+    except ImportError as e:
+        raise DeploymentError(f"The CDK is not installed: {e}.", hint="pip install 'firstlight[cdk]'") from e
+    except Exception as e:
+        # What stops Node.js or jsii can be anything, a folder that cannot be written or an answer cut short.
+        said = next(iter(str(e).splitlines()), "") or type(e).__name__
+        raise DeploymentError(f"CDK cannot be started: {said.rstrip('.')}.") from e
+    return assembly
 
 
 def _bundle(trusted_issuers: Sequence[Path]) -> Path:

@@ -36,12 +36,16 @@ class Grant:
         return tuple(resource for resource in self.resources if "*" in resource)
 
 
-def document(grants: Iterable[Grant]) -> iam.PolicyDocument:
+def document(grants: Iterable[Grant], *, denied: Iterable[Grant] = ()) -> iam.PolicyDocument:
     """
-    Return the IAM policy of *grants*.
+    Return the IAM policy that allows *grants* but for what is *denied*.
     """
-    statements = [iam.PolicyStatement(actions=list(g.actions), resources=list(g.resources)) for g in grants]
-    return iam.PolicyDocument(statements=statements)
+    statements = [_statement(grant, iam.Effect.ALLOW) for grant in grants]
+    return iam.PolicyDocument(statements=statements + [_statement(grant, iam.Effect.DENY) for grant in denied])
+
+
+def _statement(grant: Grant, effect: iam.Effect) -> iam.PolicyStatement:
+    return iam.PolicyStatement(effect=effect, actions=list(grant.actions), resources=list(grant.resources))
 
 
 def justify(resource: CfnResource, grants: Iterable[Grant]) -> None:

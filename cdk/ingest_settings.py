@@ -3,6 +3,7 @@ A region's row of regions.toml to what its ingest function is told.
 """
 
 from firstlight.deploy import bundle, public_key
+from firstlight.identity import NamingRule
 from firstlight.regions import AwsRegion
 from firstlight.settings import Settings
 
@@ -26,3 +27,10 @@ def of(region: AwsRegion, *, account: str) -> Settings:
         # beside the handler, which runs in the folder of its code
         trusted_issuers_file=bundle.TRUSTED_ISSUERS if region.trusted_issuers else "",
     )
+
+
+def rule(region: AwsRegion) -> NamingRule:
+    """
+    Return how *region* names pushed devices.
+    """
+    return Settings(naming=region.naming, thing_prefix=region.thing_prefix).rule

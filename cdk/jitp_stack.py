@@ -9,6 +9,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from cdk import ingest_settings
 from cdk.device_policy import DevicePolicy
 from cdk.jitp_monitoring import JitpMonitoring
 from cdk.jitp_template import JitpTemplate
@@ -47,6 +48,7 @@ class JitpStack(Stack):
             thing_type=region.thing_type,
             thing_groups=region.thing_groups,
             billing_group=region.billing_group,
+            reserved_prefix=ingest_settings.rule(region).prefix,
         )
         for certificate in ca_certificates:
             # Named by the certificate: reordering or renaming files replaces no CA.

@@ -29,6 +29,7 @@ class JitpTemplate(Construct):
         thing_type: str = "",
         thing_groups: Sequence[str] = (),
         billing_group: str = "",
+        reserved_prefix: str = "",
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
@@ -39,6 +40,7 @@ class JitpTemplate(Construct):
             thing_type=thing_type,
             thing_groups=thing_groups,
             billing_group=billing_group,
+            reserved_prefix=reserved_prefix,
         ).role
         body = template.build(
             policy_name=policy.name, thing_type=thing_type, thing_groups=thing_groups, billing_group=billing_group

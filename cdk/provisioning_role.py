@@ -12,6 +12,7 @@ from cdk import grants
 from cdk.grants import Grant
 
 _ONE_WORKFLOW = "AWS IAM knows no resource type for RegisterThing, the workflow that runs the template."
+_ANNOUNCED = "Names with this prefix are pushed devices': no certificate that names itself so may take one over."
 _UNKNOWN_YET = "Which devices will connect is not known before they do; their certificates name their things."
 
 
@@ -21,6 +22,8 @@ class ProvisioningRole(Construct):
 
     It is AWSIoTThingsRegistration without creating policies and certificates, detaching, and removing; and
     without groups, types and billing groups that are not named.  It passes no role on.
+
+    Things whose name begins with *reserved_prefix*, if any, are out of its reach.
     """
 
     def __init__(
@@ -32,19 +35,25 @@ class ProvisioningRole(Construct):
         thing_type: str = "",
         thing_groups: Sequence[str] = (),
         billing_group: str = "",
+        reserved_prefix: str = "",
     ) -> None:
         super().__init__(scope, id_)
         self._stack = Stack.of(self)
+        denied = self._reservation(reserved_prefix) if reserved_prefix else []
         allowed = self._grants(policy_name, thing_type, thing_groups, billing_group)
         self.role = iam.Role(
             self,
             "Resource",
             assumed_by=_iot(self._stack),
-            inline_policies={"Provision": grants.document(allowed)},
+            inline_policies={"Provision": grants.document(allowed, denied=denied)},
         )
         resource = self.role.node.default_child
         assert isinstance(resource, iam.CfnRole)  # noqa: S101 -- narrows a type
-        grants.justify(resource, allowed)
+        grants.justify(resource, [*allowed, *denied])
+
+    def _reservation(self, prefix: str) -> list[Grant]:
+        touching = ("CreateThing", "UpdateThing", "AttachThingPrincipal")
+        return [_grant(*touching, on=[self._arn("thing", f"{prefix}*")], reason=_ANNOUNCED)]
 
     def _grants(
         self, policy_name: str, thing_type: str, thing_groups: Sequence[str], billing_group: str

@@ -5,16 +5,20 @@ boto3 costs about a millisecond of CPU a call; what is done per certificate does
 here (see firstlight.registries.aws_iot).
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 
 from firstlight.errors import FirstlightError, RegistryError
+from firstlight.loopback import is_loopback
 
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
@@ -22,6 +26,14 @@ _CONFIG = Config(
     read_timeout=60,
     user_agent_extra="firstlight",
 )
+# HTTP_PROXY and its like are about other machines.
+_DIRECT = Config(proxies={})
+# botocore's (key in the file, variable, default, conversion) of what would be read for a profile.
+_NO_PROFILE = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 _ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z0-9-]*):[a-z0-9-]*:\d*:(?P<resource>[^\s\"',]+)")
 _LOG_IN = "Log in again, for instance with `aws sso login`, or choose another AWS_PROFILE."
 
@@ -46,22 +58,32 @@ def client(
     Return boto3's client of *service* (its name as in `aws <service>`).
 
     Without *endpoint_url* and *credentials* botocore looks where it always does: AWS_ENDPOINT_URL,
-    AWS_PROFILE, the instance's role.
+    AWS_PROFILE, the instance's role.  With *credentials* no profile and no configuration file is read; a
+    loopback *endpoint_url* is reached without a proxy.
 
     Raises:
         RegistryError: AWS_PROFILE or the configuration files name something that does not exist.
     """
     key, secret, token = credentials or (None, None, None)
     with refusals(f"Preparing {service} in {region}"):
-        return boto3.session.Session().client(
+        return _session(credentials).client(
             service,
             region_name=region,
             endpoint_url=endpoint_url,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token or None,
-            config=_CONFIG,
+            config=_CONFIG.merge(_DIRECT) if _is_here(endpoint_url) else _CONFIG,
         )
+
+
+def _session(credentials: Credentials | None) -> Any:
+    known = None if credentials is None else botocore.session.Session(session_vars=_NO_PROFILE)
+    return boto3.session.Session(botocore_session=known)
+
+
+def _is_here(endpoint_url: str | None) -> bool:
+    return endpoint_url is not None and is_loopback(urlsplit(endpoint_url).hostname or "")
 
 
 def frozen_credentials() -> Callable[[], Credentials]:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
@@ -33,6 +34,16 @@ _DER_SEQUENCE = 0x30
 # What AWS IoT and Azure accept for client certificates.
 _MIN_RSA_BITS = 2048
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+# What the library raises for parts it cannot read, when they are asked for; not all of it is a ValueError.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    OverflowError,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,16 @@ class Certificate:
         except x509.ExtensionNotFound:
             return False
 
+    @property
+    def may_sign(self) -> bool:
+        """
+        Whether keyUsage, if it says anything, lets it sign certificates.
+        """
+        try:
+            return self.x509.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+        except x509.ExtensionNotFound:
+            return True
+
     def is_issued_by(self, issuer: "Certificate") -> bool:
         """
         Whether *issuer*'s key signed it, under *issuer*'s name; whether *issuer* may is not asked.
@@ -120,16 +141,13 @@ class Certificate:
             raise CertificateError(
                 f"Certificate notBefore or notAfter is out of range: expired {not_after:%Y-%m-%dT%H:%M:%SZ}."
             )
-        try:
-            is_ca = self.is_ca
-        except ValueError as e:
-            raise CertificateError("Cannot decode certificate: its extensions are malformed.") from e
-        if is_ca:
+        if self.is_ca:
             raise CertificateError(
                 "Certificate is a CA certificate, not a device's.",
                 hint="In a chain the device's own certificate comes first.",
             )
         self._require_strong_key()
+        self._require_strong_signature()
 
     def _require_strong_key(self) -> None:
         try:
@@ -151,6 +169,14 @@ class Certificate:
                 )
             case _:
                 raise CertificateError("Certificate key is neither RSA nor elliptic-curve.")
+
+    def _require_strong_signature(self) -> None:
+        try:
+            algorithm = self.x509.signature_hash_algorithm
+        except UnsupportedAlgorithm as e:
+            raise CertificateError("Certificate is signed with an unknown algorithm.") from e
+        if isinstance(algorithm, hashes.MD5 | hashes.SHA1):
+            raise CertificateError(f"Certificate is signed with {algorithm.name}; SHA-256 or better is needed.")
 
 
 def load(data: bytes) -> Certificate:
@@ -202,13 +228,23 @@ def _from_der(der: bytes) -> Certificate:
     if not der or der[0] != _DER_SEQUENCE:
         raise CertificateError("Cannot decode certificate: it is neither PEM nor DER.")
     try:
-        return Certificate(x509.load_der_x509_certificate(der), der)
-    except ValueError as e:
+        certificate = x509.load_der_x509_certificate(der)
+        _read(certificate)
+    except _UNREADABLE as e:
         if _is_request(der):
             raise _request_instead_of_certificate() from e
         if "serial" in str(e):
             raise CertificateError("Certificate serial cannot be decoded or is incorrect.") from e
         raise CertificateError("Cannot decode certificate: the DER is malformed or cut short.") from e
+    return Certificate(certificate, der)
+
+
+def _read(certificate: x509.Certificate) -> None:
+    """
+    Read what the library reads late, so that what is malformed is found here and not wherever it is first used.
+    """
+    _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    _ = certificate.subject, certificate.issuer, certificate.extensions
 
 
 def _is_request(der: bytes) -> bool:
@@ -240,6 +276,10 @@ class TrustedIssuers:
             if not issuer.is_ca:
                 raise CertificateError(
                     f"Certificate {issuer.x509.subject.rfc4514_string()} is not a CA certificate and issues nothing."
+                )
+            if not issuer.may_sign:
+                raise CertificateError(
+                    f"Certificate {issuer.x509.subject.rfc4514_string()} may not sign certificates (keyUsage)."
                 )
             self._by_subject.setdefault(issuer.x509.subject.public_bytes(), []).append(issuer)
 

@@ -19,7 +19,9 @@ COMPATIBILITY_VERSION = 1
 # What a synchronous Lambda invocation takes, and more certificates than any quota lets through in time.
 MAX_BODY = 6 * 2**20
 MAX_ENTRIES = 10_000
-_MAX_REF = 1024
+_MAX_REF = 256
+# All refs of a push as JSON: an answer repeats them, and may have 6 MB on Lambda as well.
+_MAX_REFS = 2**20
 _MAX_LISTED = 5
 _RETRY_AFTER = "30"
 
@@ -177,7 +179,10 @@ def _candidates(message: Mapping[str, Any]) -> list[Candidate]:
         raise RequestError("certs must be a list.")
     if len(certs) > MAX_ENTRIES:
         raise RequestError(f"certs has {len(certs)} entries; push at most {MAX_ENTRIES} at once.", status=413)
-    return [_candidate(i, entry) for i, entry in enumerate(certs)]
+    candidates = [_candidate(i, entry) for i, entry in enumerate(certs)]
+    if sum(len(json.dumps(c.ref)) for c in candidates) > _MAX_REFS:
+        raise RequestError(f"The refs are over {_MAX_REFS} bytes of JSON; push fewer at once.", status=413)
+    return candidates
 
 
 def _candidate(index: int, entry: Any) -> Candidate:

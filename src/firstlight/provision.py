@@ -11,7 +11,7 @@ from typing import Protocol
 
 from firstlight import certificates
 from firstlight.certificates import TrustedIssuers
-from firstlight.errors import FirstlightError, InactiveError, NameTakenError, NotAttemptedError
+from firstlight.errors import CertificateError, FirstlightError, InactiveError, NameTakenError, NotAttemptedError
 from firstlight.identity import DeviceIdentity, NamingRule
 
 
@@ -128,6 +128,8 @@ def _identify(candidate: Candidate, admission: Admission, now: datetime) -> Devi
         return admission.identify(candidate.certificate, now)
     except FirstlightError as e:
         return e
+    except Exception:  # noqa: BLE001 -- whatever a certificate does to its reader, its neighbours are provisioned
+        return CertificateError("Cannot decode certificate: it cannot be read.")
 
 
 async def _register(devices: Iterable[DeviceIdentity], registry: Registry, deadline: float) -> dict[str, Registration]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from firstlight.errors import KeyUnavailableError, SettingsError
@@ -36,18 +37,27 @@ def from_file(path: Path) -> FixedKey:
 
 def fetch_https(url: str) -> bytes:
     """
-    Return what *url* holds, at most 16 KiB, within three seconds.  Blocks.
+    Return what *url* holds, at most 16 KiB.  Blocks, three seconds at most for each read.
 
     Raises:
-        OSError: it cannot be had (urllib.error.URLError is one).
+        OSError: it cannot be had (urllib.error.URLError is one), or a redirection leaves https.
     """
     # Deferred: a handler whose key is in its settings never pays for an HTTP client.
+    import http.client  # noqa: PLC0415
     import urllib.request  # noqa: PLC0415
 
-    with urllib.request.urlopen(url, timeout=_PATIENCE) as response:  # noqa: S310 -- UrlKey admits https and loopback only
-        if not _allowed(response.geturl()):
-            raise OSError("redirected away from https")
-        return bytes(response.read(_MAX_KEY_BYTES))
+    class StayingOnHttps(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *request: Any) -> urllib.request.Request | None:
+            # every hop is looked at before it is asked: this key decides who may push
+            if not str(request[-1]).startswith("https://"):
+                raise OSError("redirected away from https")
+            return super().redirect_request(*request)
+
+    try:
+        with urllib.request.build_opener(StayingOnHttps).open(url, timeout=_PATIENCE) as response:
+            return bytes(response.read(_MAX_KEY_BYTES))
+    except http.client.HTTPException as e:
+        raise OSError("the answer is not HTTP") from e
 
 
 @dataclass
@@ -77,7 +87,9 @@ class UrlKey:
 
     async def _refresh(self) -> None:
         try:
-            pem = await asyncio.to_thread(self.fetch, self.url)
+            # a server that drips its answer would keep every caller waiting
+            async with asyncio.timeout(2 * _PATIENCE):
+                pem = await asyncio.to_thread(self.fetch, self.url)
             self._known = VerificationKey.from_pem(pem)
         except (OSError, SettingsError, ValueError):
             # The caller is not to blame, and a stale key is better than none.

@@ -155,6 +155,27 @@ def test_the_name_of_a_retired_device_is_free_again(in_aws: InAws, new_devices: 
     in_aws(promise)
 
 
+def test_the_name_of_a_device_put_to_sleep_stays_its_own(in_aws: InAws, new_devices: NewDevices) -> None:
+    """
+    INACTIVE is not REVOKED: whoever switched it off may switch it on again, and it finds its name.
+    """
+
+    async def promise(world: AwsWorld) -> None:
+        asleep, rival = new_devices(2, rivals=True)
+        world.make_certificate(asleep)
+        world.set_status(asleep, "INACTIVE")
+        assert ["inactive"] == codes(await register(world.registry, asleep))
+
+        assert ["name-taken"] == codes(await register(world.registry, rival))
+        assert asleep.fingerprint == (world.attributes(asleep.name) or {})["certificateId"]
+
+        world.set_status(asleep, "ACTIVE")
+        assert ["ok"] == codes(await register(world.registry, asleep))
+        assert {asleep.fingerprint} == world.principals(asleep.name)
+
+    in_aws(promise)
+
+
 def test_a_name_is_not_free_while_its_certificate_may_still_come(in_aws: InAws, new_devices: NewDevices) -> None:
     """
     The thing is there and its certificate not yet: another process may be between the two calls.

@@ -85,6 +85,24 @@ def test_under_default_quotas_sixteen_clients_end_with_every_device_complete(
     in_stub(promise)
 
 
+def test_under_default_quotas_sixteen_processes_end_with_every_device_complete(
+    in_stub: InStub, new_devices: NewDevices
+) -> None:
+    """
+    Lambdas share the quota and nothing else.
+    """
+
+    async def promise(world: StubWorld) -> None:
+        world.weather(tps=QUICK_AWS, burst=BURST)
+        clients = [(world.another_process(), new_devices(20)) for _ in range(16)]
+
+        await asyncio.gather(*(_client(world, registry, devices, 1.0) for registry, devices in clients))
+
+        _require_complete(world, 16 * 20)
+
+    in_stub(promise)
+
+
 def test_what_did_not_fit_before_the_deadline_was_not_begun(in_stub: InStub, new_devices: NewDevices) -> None:
     """
     Under a quota few devices are in flight, so that hardly one is half made when the deadline comes.

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from OpenSSL import SSL
 
 from firstlight.errors import DeploymentError, UsageError
 from firstlight.local.mqtt import Dialect, FrontDoor, Happening
@@ -101,24 +100,6 @@ def test_tls_versions_and_alpn(identity: Identity, tmp_path: Path, version: ssl.
             await device.hang_up()
 
     asyncio.run(test())
-
-
-def test_nothing_older_than_tls_1_2(tmp_path: Path) -> None:
-    """
-    The context says so, whatever OpenSSL's configuration on this machine.
-    """
-    context = endpoint_context(tmp_path, NAMES, datetime.now(UTC))
-    client = SSL.Connection(SSL.Context(SSL.TLSv1_1_METHOD), None)
-    server = SSL.Connection(context, None)
-    client.set_connect_state()
-    server.set_accept_state()
-    with contextlib.suppress(SSL.WantReadError), pytest.raises(SSL.Error):
-        client.do_handshake()
-    with contextlib.suppress(SSL.WantReadError):
-        server.bio_write(client.bio_read(65_536))
-
-    with pytest.raises(SSL.Error):
-        server.do_handshake()
 
 
 def test_a_certificate_the_client_has_no_key_for(identity: Identity, tmp_path: Path) -> None:

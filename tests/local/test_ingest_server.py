@@ -5,6 +5,7 @@ The server under slow, many, and broken callers, and its orderly end.
 import asyncio
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,26 @@ def test_a_dribble_of_headers_does_not_buy_time() -> None:
             return b"" if closed.exception() else closed.result()
 
     assert b"" == asyncio.run(run())
+
+
+def test_a_caller_that_does_not_read_its_answers_is_cut_off() -> None:
+    """
+    Otherwise a few such connections, of no caller that proved anything, would keep everybody out.
+    """
+
+    async def run() -> int:
+        async with ingest(limits=Limits(idle=0.2, connections=1)) as server, asyncio.timeout(PATIENCE):
+            _, writer = await connect(server.url)
+            with suppress(ConnectionError):
+                while True:
+                    writer.write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n" * 1000)
+                    await writer.drain()
+            writer.close()
+            while (heard := await ask(server.url, "GET", "/")).status != 200:
+                assert 503 == heard.status
+            return heard.status
+
+    assert 200 == asyncio.run(run())
 
 
 def test_a_body_that_does_not_come_is_given_up() -> None:

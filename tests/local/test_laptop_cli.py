@@ -119,19 +119,21 @@ def test_a_second_up_says_it_is_running(terminal: Terminal) -> None:
     assert 0 == terminal.run("status").returncode
 
 
-def test_env_can_be_evaluated_by_a_shell(terminal: Terminal) -> None:
+def test_env_can_be_evaluated_by_a_shell(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     What `env` prints is what a shell reads, and nothing is left that names another account.
     """
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
     up = terminal.up("--no-stacks")
     script = (
         f"export AWS_PROFILE=production\n{terminal.run('env').stdout}\n"
-        'echo "$AWS_ENDPOINT_URL_IOT ${AWS_PROFILE-none}"'
+        'echo "$AWS_ENDPOINT_URL_IOT ${AWS_PROFILE-none} ${NO_PROXY##*,} ${no_proxy##*,}"'
     )
 
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
 
-    assert f"{up['endpoint_url']} none\n" == said
+    assert f"{up['endpoint_url']} none localhost localhost\n" == said
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

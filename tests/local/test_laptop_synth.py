@@ -2,6 +2,9 @@
 The synth that the laptop deploys: done once, done anew when anything it is made from changes.
 """
 
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from firstlight.deploy import synth
 from firstlight.errors import DeploymentError, RegionsError, UsageError
+from tests.local import processes
 
 # Says what it was told and counts how often it ran; the real one is tested in tests/synth.
 APP = """
@@ -122,3 +126,63 @@ def test_elsewhere_than_in_a_checkout_is_said(tmp_path: Path) -> None:
     """
     with pytest.raises(UsageError, match=r"has no cdk/app\.py"):
         synth.synthesize(tmp_path, tmp_path / "regions.toml", tmp_path / "cache")
+
+
+# Starts a process that holds on to everything, as a Node.js may, and says its id.
+HOLDS_ON = """
+import pathlib, subprocess, sys, time
+holder = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+pathlib.Path("holder.new").write_text(str(holder.pid))
+pathlib.Path("holder.new").rename("holder")
+"""
+
+
+def test_nothing_of_a_failed_synth_is_left(checkout: Checkout) -> None:
+    """
+    The end of the synth is not waited for longer because a process of it goes on, and that one ends too.
+    """
+    (checkout.folder / "cdk" / "app.py").write_text(HOLDS_ON + 'sys.exit("No.")\n')
+
+    with pytest.raises(DeploymentError, match=r"^The synth failed: No\.$"):
+        checkout.synthesize()
+
+    assert processes.soon(lambda: not _runs(int((checkout.folder / "holder").read_text())))
+
+
+def test_a_synth_that_does_not_end_is_ended(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    With everything it started.
+    """
+    monkeypatch.setattr(synth, "_LONGEST", 2.0)
+    (checkout.folder / "cdk" / "app.py").write_text(HOLDS_ON + "time.sleep(600)\n")
+
+    with pytest.raises(DeploymentError, match=r"^The synth did not end within 2 seconds\.$"):
+        checkout.synthesize()
+
+    assert processes.soon(lambda: not _runs(int((checkout.folder / "holder").read_text())))
+
+
+def test_an_interrupted_synth_leaves_nothing(checkout: Checkout) -> None:
+    """
+    Ctrl-C goes to the one who waits; what it started goes with it.
+    """
+    (checkout.folder / "cdk" / "app.py").write_text(HOLDS_ON + "time.sleep(600)\n")
+    holder = checkout.folder / "holder"
+    waiting = (
+        "import pathlib, sys; from firstlight.deploy import synth; folder = pathlib.Path(sys.argv[1]); "
+        "synth.synthesize(folder, folder / 'regions.toml', folder / 'cache')"
+    )
+
+    with subprocess.Popen([sys.executable, "-c", waiting, str(checkout.folder)], stderr=subprocess.DEVNULL) as process:
+        assert processes.soon(holder.exists)
+        process.send_signal(signal.SIGINT)
+
+    assert 0 != process.returncode
+    assert processes.soon(lambda: not _runs(int(holder.read_text())))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False

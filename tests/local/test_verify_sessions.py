@@ -16,7 +16,7 @@ import pytest
 
 from firstlight import pki
 from firstlight.errors import UsageError
-from firstlight.local.mqtt.cloud import Client, Hello, Refusal
+from firstlight.local.mqtt.cloud import Client, Hello, Publisher, Refusal
 from firstlight.local.mqtt.reasons import Reason as Code
 from firstlight.verify.aws import first_light, verify_device, verify_many
 from firstlight.verify.checks import FIRST_LIGHT, FORBIDDEN, Checks
@@ -136,12 +136,18 @@ def test_a_policy_without_receive(bench: Bench) -> None:
 
 class Mute(ScriptedCloud):
     """
-    A cloud that never answers a CONNECT.
+    A cloud that never answers a CONNECT, as long as there is one.
     """
 
+    async def opened(self, publish: Publisher) -> None:
+        self.gone = asyncio.Event()
+
     async def admit(self, hello: Hello) -> Client | Refusal:
-        await asyncio.sleep(60)
+        await self.gone.wait()
         return await super().admit(hello)
+
+    async def closed(self) -> None:
+        self.gone.set()
 
 
 def test_a_cloud_that_never_answers(bench: Bench) -> None:

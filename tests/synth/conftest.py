@@ -19,6 +19,8 @@ from tests.factory import NOW, Factory
 with pytest.MonkeyPatch.context() as _environment:
     # CDK's own validation is two thirds of a synth; the test of `python -m cdk.app` leaves it on.
     _environment.setenv("CDK_VALIDATION", "false")
+    # Of Node.js alone, which keeps the environment it is started with.
+    _environment.setenv("HOME", "")
     node.use(os.environ)
     from aws_cdk import App
 

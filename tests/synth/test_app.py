@@ -38,6 +38,50 @@ def test_nothing_is_needed_of_the_environment(tmp_path: Path) -> None:
     assert [] == json.loads((work / "cdk.out" / "validation-report.json").read_text())["pluginReports"]
 
 
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"JSII_RUNTIME_PACKAGE_CACHE_ROOT": "/dev/null/jsii"}, "CDK cannot be started: Cannot use the jsii package"),
+        (
+            {"PYTHONPATH": "without"},
+            "The CDK is not installed: No module named 'aws_cdk'. pip install 'firstlight[cdk]",
+        ),
+    ],
+)
+def test_a_cdk_that_cannot_start_is_one_sentence(environ: dict[str, str], sentence: str, tmp_path: Path) -> None:
+    """
+    Exit code 2 and no traceback, jsii's neither.
+    """
+    (tmp_path / "without" / "aws_cdk").mkdir(parents=True)
+    (tmp_path / "without" / "aws_cdk" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'aws_cdk'\")\n"
+    )
+    (tmp_path / "cdk").symlink_to(CHECKOUT / "cdk")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cdk.app"], check=False, capture_output=True, text=True, env=environ, cwd=tmp_path
+    )
+
+    assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert done.stderr.startswith(sentence)
+
+
+def test_a_home_that_cannot_be_written_is_not_needed(tmp_path: Path) -> None:
+    """
+    Nothing goes there; what was unpacked before is used again.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "cdk.app"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"HOME": "/dev/null", "CDK_OUTDIR": str(tmp_path), "CDK_VALIDATION": "false"},
+        cwd=CHECKOUT,
+    )
+
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
 def test_the_code_is_the_checkouts_own(tmp_path: Path) -> None:
     """
     The asset that the template names is the bundle of the source as it is now.

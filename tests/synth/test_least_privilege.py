@@ -184,6 +184,18 @@ def test_provisioning_needs_no_more_than_the_template_names(committed: Synthesiz
     } == named
 
 
+def test_a_device_that_names_itself_takes_no_pushed_devices_name(committed: Synthesized) -> None:
+    """
+    Who holds the key of a registered CA may write any common name, `Infineon_…` included.
+    """
+    role = only(committed.templates["FirstlightJitp-eu-west-1"], "AWS::IAM::Role")
+    (document,) = [p["PolicyDocument"] for p in role["Properties"]["Policies"]]
+    (denied,) = [s for s in document["Statement"] if s["Effect"] == "Deny"]
+
+    assert {"iot:CreateThing", "iot:UpdateThing", "iot:AttachThingPrincipal"} == set(denied["Action"])
+    assert json.dumps(denied["Resource"]).endswith(':thing/Infineon_*"]]}')
+
+
 def test_the_provisioning_role_is_for_this_account_only(committed: Synthesized) -> None:
     """
     AWS IoT may take it on, for this account and region: no confused deputy.

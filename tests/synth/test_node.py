@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cdk import node
+from firstlight.deploy.bundle import CHECKOUT
 from firstlight.errors import DeploymentError
 
 
@@ -42,3 +43,23 @@ def test_one_of_the_machine_is_second_best(monkeypatch: pytest.MonkeyPatch, tmp_
     node.use(environ)
 
     assert "JSII_NODE" not in environ
+
+
+def test_what_it_keeps_stays_in_the_checkout() -> None:
+    """
+    Neither jsii's packages nor CDK's fingerprints go to a home, which may be nobody's to write.
+    """
+    environ = {"HOME": "/dev/null"}
+    node.use(environ)
+
+    assert {CHECKOUT / "build"} == {Path(environ[n]).parent for n in ("HOME", "JSII_RUNTIME_PACKAGE_CACHE_ROOT")}
+
+
+def test_a_cache_of_ones_own_is_used() -> None:
+    """
+    Who has set jsii's variable keeps it.
+    """
+    environ = {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": "/cache"}
+    node.use(environ)
+
+    assert "/cache" == environ["JSII_RUNTIME_PACKAGE_CACHE_ROOT"]

@@ -4,6 +4,7 @@ Just-in-time provisioning: what the first connect makes, and why it sometimes ma
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from firstlight.jitp import template
-from firstlight.local.aws_iot.registry import RegisteredThing, Role
+from firstlight.local.aws_iot.registry import RegisteredCertificate, RegisteredThing, Role
 from tests.aws_iot_memory import EVERYTHING, ROLE, TRUST, MemoryAwsIot, issuer_of
 from tests.factory import Factory
 from tests.front_door_cases import Case
@@ -599,5 +600,63 @@ def test_closing_waits_for_the_run_under_way(factory: Factory) -> None:
             await case.began.wait()
         await deciding
         assert "ACTIVE" == aws.known[leaf.fingerprint].status
+
+    run(test())
+
+
+def test_a_front_door_that_closes_lets_nobody_in(factory: Factory) -> None:
+    """
+    While it waits for the run under way, and afterwards; not even whom it knows.
+    """
+    go = threading.Event()
+
+    class Slow(MemoryAwsIot):
+        def create_thing(self, thing: RegisteredThing) -> None:
+            assert go.wait(30)
+            super().create_thing(thing)
+
+    async def test() -> None:
+        known, newcomer = factory.leaf("known"), factory.leaf("newcomer")
+        aws = Slow.with_jitp(factory.ca)
+        aws.add(known, "ACTIVE", "Device", thing="known")
+        async with Case(aws) as case:
+            deciding = asyncio.create_task(case.refuse(newcomer))
+            await case.began.wait()
+            closing = asyncio.create_task(case.cloud.closed())
+            await asyncio.sleep(0)
+            try:
+                assert "the front door closes" == (await case.refuse(known, "known")).why
+            finally:
+                go.set()
+            await closing
+            assert "provisioned just in time" in (await deciding).why
+            assert "the front door closes" == (await case.refuse(known, "known")).why
+
+    run(test())
+
+
+def test_a_newcomer_looked_up_while_the_front_door_closes_is_not_registered(factory: Factory) -> None:
+    """
+    Its run would begin when nobody waits for it any more.
+    """
+    asked, go = threading.Event(), threading.Event()
+
+    class Slow(MemoryAwsIot):
+        def certificate(self, certificate_id: str) -> RegisteredCertificate | None:
+            asked.set()
+            assert go.wait(30)
+            return super().certificate(certificate_id)
+
+    async def test() -> None:
+        aws = Slow.with_jitp(factory.ca)
+        async with Case(aws) as case:
+            deciding = asyncio.create_task(case.refuse(factory.leaf("device-1")))
+            assert await asyncio.to_thread(asked.wait, 30)
+            closing = asyncio.create_task(case.cloud.closed())
+            await asyncio.sleep(0)
+            go.set()
+            assert "the front door closes" == (await deciding).why
+            await closing
+        assert {} == aws.known
 
     run(test())

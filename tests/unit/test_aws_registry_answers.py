@@ -9,8 +9,10 @@ import pytest
 from firstlight.errors import SettingsError
 from firstlight.registries import aws_errors
 from firstlight.registries.aws_answer import Answer
+from firstlight.registries.aws_environment import registry_from
 from firstlight.registries.aws_iot import AwsIotRegistry, Keys, environment_credentials
 from firstlight.registries.aws_operations import Operation
+from firstlight.settings import Settings
 
 OPERATION = Operation.ATTACH_POLICY
 LONG = {"message": "User: arn:aws:sts::123456789012:assumed-role/r/s is not authorized to perform: iot:AttachPolicy"}
@@ -130,3 +132,11 @@ def test_an_endpoint_url_that_is_none_is_refused_at_once(wrong: str) -> None:
     """
     with pytest.raises(SettingsError, match="is no http or https URL"):
         AwsIotRegistry(region="eu-west-1", policy_name="P", credentials=lambda: Keys("a", "b"), endpoint_url=wrong)
+
+
+def test_without_a_region_there_is_no_registry() -> None:
+    """
+    Said when the process starts, not at its first push.
+    """
+    with pytest.raises(SettingsError, match="AWS_REGION is not set"):
+        registry_from(Settings(), {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"})

@@ -15,6 +15,7 @@ from firstlight.registries.aws_credentials import CredentialCache, Keys
 from firstlight.registries.aws_operations import Call, Operation
 from firstlight.registries.pacing import Window
 from firstlight.registries.sigv4 import Credentials
+from tests.stopped_clock import StoppedClock
 
 CALL = aws_operations.describe_thing("t")
 QUICK = Patience(attempt=1, base=0.0001, longest=0.0001, failures=3)
@@ -140,18 +141,50 @@ def test_a_stale_connection_is_tried_again_at_once() -> None:
 
 def test_expired_credentials_are_renewed_once_they_can_be() -> None:
     """
-    Whoever renews them may be a moment late.
+    Whoever renews them may be a moment late, and is asked once a second, not with every call.
     """
     issued = iter(["first", "second", "third"])
-    script = Script(EXPIRED, OK)
+    signed_with = []
 
-    def provider() -> Keys:
-        return Keys(next(issued), "secret")
+    async def run() -> Answer:
+        clock = StoppedClock()
 
-    answer, _ = _called(script, provider=provider, patience=Patience(failures=10**6))
+        class Expiring(Script):
+            async def send(self, call: Call, credentials: Credentials, *, until: float) -> Answer:
+                signed_with.append(credentials.access_key)
+                if credentials.access_key == "third":
+                    return OK
+                clock.now += 0.4
+                return EXPIRED
 
-    assert OK == answer
-    assert {"first"} <= set(script.signed_with) <= {"first", "second"}
+        cache = CredentialCache(lambda: Keys(next(issued), "secret"))
+        return await AwsCalls(Expiring(), cache, Patience(base=0, failures=9))(CALL, Turn(clock.now + 25))
+
+    assert OK == asyncio.run(run())
+    assert ["first"] * 3 + ["second"] * 3 + ["third"] == signed_with
+
+
+@pytest.mark.parametrize(("attempt", "ends"), [(5, [5, 10, 12]), (60, [12])])
+def test_no_attempt_outlasts_the_deadline(attempt: float, ends: list[float]) -> None:
+    """
+    A call that hangs is given up after its time, or when the device's is over.
+    """
+
+    async def run() -> list[float]:
+        clock, given_up = StoppedClock(0), []
+
+        class Hanging(Script):
+            async def send(self, call: Call, credentials: Credentials, *, until: float) -> Answer:
+                given_up.append(until)
+                clock.now = until
+                return Answer.timed_out(call.operation)
+
+        calls = AwsCalls(Hanging(), CredentialCache(_keys), Patience(attempt=attempt, base=0))
+        with pytest.raises(RegistryError, match="AWS IoT did not answer DescribeThing in time"):
+            await calls(CALL, Turn(12))
+        return given_up
+
+    assert ends == asyncio.run(run())
 
 
 def test_credentials_that_stay_expired_are_an_error() -> None:

@@ -36,6 +36,9 @@ def test_sdks_and_shells_are_let_in(host: str) -> None:
     [
         {"host": "127.0.0.1:4566", "origin": "https://evil.example"},
         {"host": "127.0.0.1:4566", "origin": "null"},
+        {"host": "127.0.0.1:4566", "sec-fetch-site": "cross-site"},
+        {"host": "127.0.0.1:4566", "sec-fetch-site": "same-site"},
+        {"host": "127.0.0.1:4566", "referer": "https://evil.example/"},
         {"host": "rebound.example:4566"},
         {"host": "127.0.0.1.rebound.example"},
         {"host": "localhost.evil.example"},

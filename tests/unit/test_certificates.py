@@ -1,5 +1,6 @@
 import base64
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -187,3 +188,36 @@ def test_two_issuers_of_one_name_are_both_tried(factory: Factory) -> None:
 
     trusted.require(factory.leaf())
     trusted.require(renewed.leaf())
+
+
+def _swap(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    return lambda der: der.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _swap(b"\x0c\x03odd", b"\x14\x03o\xe9d"),  # TeletexString in Latin-1
+        _swap(b"\x0c\x03odd", b"\x03\x03\x00dd"),  # a BIT STRING for a name
+        _swap(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x04"),  # X.509 version 5
+    ],
+)
+def test_a17_what_the_library_reads_late_is_found_at_once(factory: Factory, change: Callable[[bytes], bytes]) -> None:
+    """
+    Names, versions and extensions that cannot be read are this certificate's fault, found where it is loaded.
+    """
+    with pytest.raises(CertificateError, match="malformed"):
+        certificates.load(factory.odd(change=change))
+
+
+def test_a_weak_signature_is_refused() -> None:
+    """
+    SHA-1 and MD5: refused here, before a name is claimed for a certificate that no cloud registers.
+    """
+    rsa_signed = Factory(key=pki.new_key("rsa-2048"))
+    with_rsa = bytes.fromhex("2a864886f70d0101")  # the last byte tells the hash: 11 is SHA-256
+
+    for last, name in ((5, "sha1"), (4, "md5")):
+        der = rsa_signed.odd().replace(with_rsa + b"\x0b", with_rsa + bytes([last]))
+        with pytest.raises(CertificateError, match=name):
+            certificates.load(der).require_device_leaf(NOW)

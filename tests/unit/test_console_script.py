@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from firstlight.__main__ import main
+from firstlight.cli import plain
 
 
 @pytest.mark.parametrize(("library", "extra"), [("click", "operate"), ("OpenSSL", "laptop"), ("awscrt", "verify")])
@@ -27,3 +28,10 @@ def test_a_missing_extra_is_named(
 
     assert 2 == end.value.code
     assert f"pip install 'firstlight[{extra}]'" in capsys.readouterr().err
+
+
+def test_what_others_wrote_does_not_drive_the_terminal() -> None:
+    """
+    A manifest's device_id may hold an escape sequence; the sentence that names it does not.
+    """
+    assert "row 2 (\ufffd]0;pwned\ufffd)" == plain("row 2 (\x1b]0;pwned\x07)")

@@ -265,4 +265,13 @@ def test_refs_come_back_as_they_were_sent(factory: Factory) -> None:
     refs = ["", "a", "a", "ü€😀", '"\\\n', "\ud800"]
 
     assert refs == [a["ref"] for a in _answers(_push(*(_entry(r, pem) for r in refs)))]
-    assert 400 == _push(_entry("x" * 2000, pem)).status
+    assert 400 == _push(_entry("x" * 300, pem)).status
+
+
+def test_an_answer_is_never_longer_than_a_lambda_may_say() -> None:
+    """
+    It repeats every ref, and what is one character there may be six here.
+    """
+    refs = [{"ref": "Ж" * 200, "cert": ""} for _ in range(2900)]
+
+    assert 413 == _push(*refs).status

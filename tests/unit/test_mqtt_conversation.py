@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firstlight.local.mqtt import Dialect, Message, Reason, Refusal
 from tests.mqtt_device import V5, V311, block, packet, text
-from tests.mqtt_switchboard import OpenCloud, Switchboard, connect_packet, settled
+from tests.mqtt_switchboard import Anybody, OpenCloud, Switchboard, connect_packet, settled
 
 VERSIONS = pytest.mark.parametrize("version", [V311, V5])
 PING, PONG = b"\xc0\x00", (0xD0, b"")
@@ -470,6 +470,26 @@ def test_a_will() -> None:
             else:
                 phone.conversation.lost()
         assert [("gone", b"%r" % b"\xe0\x01\x04"), ("gone", b"None")] == watcher.messages()
+
+    run(test())
+
+
+def test_a_will_that_its_policy_no_longer_allows_is_not_published() -> None:
+    """
+    The policy of the moment of death counts, not the one of CONNECT.
+    """
+
+    async def test() -> None:
+        board = Switchboard()
+        watcher = await board.connected("w")
+        watcher.subscribe("gone")
+        allowed, forbidden = [await board.connected(c, will=("gone", c.encode())) for c in ("allowed", "forbidden")]
+        client = forbidden.conversation.client
+        assert isinstance(client, Anybody)
+        client.forbidden = frozenset({"gone"})
+        forbidden.conversation.lost()
+        allowed.conversation.lost()
+        assert [("gone", b"allowed")] == watcher.messages()
 
     run(test())
 

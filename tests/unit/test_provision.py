@@ -128,3 +128,23 @@ class _Released(MemoryRegistry):
         if device.fingerprint == self.revoked:
             return [Registration(error=InactiveError.of("REVOKED"))]
         return await super().register(devices, deadline=deadline)
+
+
+class _Unreadable(bytes):
+    """
+    Bytes that break whatever reads them.
+    """
+
+    def __getitem__(self, key: object) -> bytes:
+        raise RuntimeError
+
+
+def test_a17_whatever_a_certificate_does_to_its_reader_its_neighbours_are_provisioned(factory: Factory) -> None:
+    """
+    A fault that nobody thought of is this entry's ERROR, not the push's.
+    """
+    good = factory.candidates(2)
+
+    outcomes = _provision([good[0], Candidate("odd", _Unreadable(b"x")), good[1]], MemoryRegistry())
+
+    assert ["ok", "certificate", "ok"] == _codes(outcomes)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from firstlight.errors import KeyUnavailableError, SettingsError, UnauthorizedError
-from firstlight.token_keys import TTL, UrlKey
+from firstlight.token_keys import UrlKey
 from firstlight.tokens import AnyOf, Basic, Bearer, FixedKey, Guard, VerificationKey
 
 ACCOUNT = "123456789012"
@@ -88,6 +88,26 @@ def test_an_honest_clock_may_be_a_minute_off() -> None:
 
     assert _admits(_bearer(), _token(iat=now + timedelta(seconds=30)))
     assert _admits(_bearer(), _token(exp=now - timedelta(seconds=30)))
+
+
+def test_a_clock_may_not_be_more_than_a_minute_off() -> None:
+    """
+    Each second of skew is one more that a stolen token lives.
+    """
+    now = datetime.now(UTC)
+
+    assert "it has expired" in _reason(_bearer(), _token(exp=now - timedelta(seconds=90)))
+    assert "it is not valid yet" in _reason(_bearer(), _token(iat=now + timedelta(seconds=90)))
+
+
+def test_a_token_lives_a_day_at_most() -> None:
+    """
+    From `iat` to `exp`, to the second.
+    """
+    now = int(datetime.now(UTC).timestamp())
+
+    assert _admits(_bearer(), _token(iat=now, exp=now + 86_400))
+    assert "it lives longer than 86400 s" in _reason(_bearer(), _token(iat=now, exp=now + 86_401))
 
 
 def test_the_algorithm_is_the_keys_not_the_tokens() -> None:
@@ -195,10 +215,10 @@ def test_a9_the_key_is_kept_for_ten_minutes() -> None:
     source = service.source()
 
     async def scenario() -> None:
-        for service.now in (0, 1, 300, TTL - 1):
+        for service.now in (0, 1, 300, 599):
             await source.key()
         assert 1 == service.fetches
-        service.now = TTL
+        service.now = 600
         await asyncio.gather(*(source.key() for _ in range(20)))
         assert 2 == service.fetches
 
@@ -214,7 +234,7 @@ def test_a10_a_stale_key_serves_while_the_service_is_down() -> None:
 
     async def scenario() -> None:
         known = await source.key()
-        service.up, service.now = False, TTL
+        service.up, service.now = False, 600
         assert known is await source.key()
         assert known is await source.key()
         assert 2 == service.fetches

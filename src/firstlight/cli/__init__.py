@@ -55,6 +55,13 @@ def cli() -> None:
     """
 
 
+def plain(text: str) -> str:
+    """
+    Return *text* without what could drive a terminal: a manifest or a server may have written it.
+    """
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def main() -> None:
     """
     Run the command line; an error raised on purpose ends in its sentence, not in a traceback.
@@ -62,5 +69,5 @@ def main() -> None:
     try:
         cli()
     except FirstlightError as e:
-        click.echo(f"firstlight: {e}", err=True)
+        click.echo(f"firstlight: {plain(str(e))}", err=True)
         sys.exit(2 if isinstance(e, _ASKED_WRONGLY) else 1)

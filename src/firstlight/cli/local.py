@@ -2,6 +2,7 @@
 `firstlight local`: the clouds on this laptop.
 """
 
+import os
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from firstlight.cli import output
 from firstlight.local import background, keeper, lease
-from firstlight.local.addresses import Addresses
+from firstlight.local.addresses import Addresses, unproxied
 from firstlight.local.keeper import Options
 from firstlight.local.laptop import Cloud
 
@@ -124,7 +125,7 @@ def env(as_json: bool, state: Path) -> None:
     """
     Print what points the clouds' tools here: eval "$(firstlight local env)".
     """
-    environment = Addresses.from_json(lease.require_current(state)).environment
+    environment = Addresses.from_json(lease.require_current(state)).environment | unproxied(os.environ)
     if as_json:
         output.print_json(environment)
     else:

@@ -3,6 +3,7 @@ How commands speak: results to stdout, as a table or as JSON; everything else to
 """
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-out = Console()
+# What goes into a pipe or a file is not wrapped: an id broken in two is found by no search.
+_UNWRAPPED = 1000
+out = Console(width=None if sys.stdout.isatty() else _UNWRAPPED)
 err = Console(stderr=True)
 
 

@@ -17,7 +17,7 @@ import click
 from yarl import URL
 
 from firstlight import pki
-from firstlight.cli import output
+from firstlight.cli import output, plain
 from firstlight.errors import UsageError
 from firstlight.loopback import is_loopback
 from firstlight.push import Answer, Authorization, Entry, Transport, basic, bearer, interop_url, push, read
@@ -96,7 +96,7 @@ def _report(answers: list[Answer], entries: list[Entry], seconds: float, *, as_j
         click.echo(summary, err=True)
         return
     rows = ((a.ref, a.source, a.status, a.endpoint if a.ok else a.message) for a in answers)
-    output.print_table(("ref", "file", "status", "endpoint or message"), ([_plain(c) for c in row] for row in rows))
+    output.print_table(("ref", "file", "status", "endpoint or message"), ([plain(c) for c in row] for row in rows))
     click.echo(summary)
 
 
@@ -144,8 +144,3 @@ def _proxy(route: URL) -> str | None:
     if is_loopback(host) or proxy_bypass(host):
         return None
     return getproxies().get(route.scheme)
-
-
-def _plain(cell: str) -> str:
-    # a server's text must not move the cursor of the terminal it is shown on
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell)

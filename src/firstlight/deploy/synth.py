@@ -5,11 +5,15 @@ Synthesizes the stacks of a checkout, once per content of everything they are ma
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import IO
 
 from firstlight import regions
 from firstlight.errors import DeploymentError, UsageError
@@ -18,8 +22,8 @@ from firstlight.regions import AwsRegion
 # What the stacks are made from, the regions file and what it names aside.
 _SOURCES = ("cdk", "lambdas", "src/firstlight", "cdk.json", "pyproject.toml", "requirements.txt")
 # Programs, caches and temporary files; a synth asks neither AWS nor the rest of the environment.
-_KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG", "SSL_CERT_FILE")
-_LONGEST = 600.0  # seconds; the first one may have to fetch the Lambda's packages
+_KEPT = ("PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "LANG", "SSL_CERT_FILE", "JSII_RUNTIME_PACKAGE_CACHE_ROOT")
+_LONGEST = 120.0  # seconds; the first one unpacks the CDK, which takes some
 
 
 def synthesize(checkout: Path, regions_file: Path, cache: Path) -> Path:
@@ -53,22 +57,37 @@ def _run(checkout: Path, regions_file: Path, folder: Path) -> None:
         # The synth suite of tests validates; here it would be two thirds of the time.
         "CDK_VALIDATION": "false",
     }
+    with tempfile.TemporaryFile() as said:
+        code = _in_a_group_of_its_own([sys.executable, "-m", "cdk.app"], checkout, environment, said)
+        said.seek(0)
+        lines = [line for line in said.read().decode(errors="replace").splitlines() if line.strip()]
+    if code != 0:
+        raise DeploymentError(f"The synth failed: {lines[-1] if lines else f'exit {code}'}")
+
+
+def _in_a_group_of_its_own(command: Sequence[str], folder: Path, environment: dict[str, str], said: IO[bytes]) -> int:
+    """
+    Run *command* and return its exit code; nothing it started outlives this, whichever way it ends.
+    """
+    process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        # A file: a pipe would be waited for as long as anybody holds it.
+        stderr=said,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "cdk.app"],
-            cwd=checkout,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST,
-            check=False,
-        )
+        return process.wait(_LONGEST)
     except subprocess.TimeoutExpired as e:
         raise DeploymentError(f"The synth did not end within {_LONGEST:.0f} seconds.") from e
-    if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise DeploymentError(f"The synth failed: {said[-1] if said else f'exit {done.returncode}'}")
+    finally:
+        # The group keeps its id while anybody is in it.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _fingerprint(checkout: Path, regions_file: Path, named: tuple[AwsRegion, ...]) -> str:

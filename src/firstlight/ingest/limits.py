@@ -12,8 +12,8 @@ class Limits:
     """
     Bytes, seconds and counts that bound memory and patience.
 
-    A connection that says nothing, or not a whole head, for `idle` seconds is closed; a body has
-    `upload` seconds.  Of `pushes` at once each may hold `body` bytes; the next ones wait.
+    A connection that says nothing, or not a whole head, or leaves its answer unread, for `idle` seconds
+    is closed; a body has `upload` seconds.  Of `pushes` at once each may hold `body` bytes; the next ones wait.
     """
 
     body: int = MAX_BODY

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from weakref import WeakSet
 
 from aiohttp import web
 from yarl import URL
@@ -17,7 +18,7 @@ from firstlight.ingest.handler import Handler
 from firstlight.interop import error_reply
 
 _BACKLOG = 512
-_HANDSHAKE_SECONDS = 10.0
+_HANDSHAKE_SECONDS = 5.0
 # Seconds a refused body is read and thrown away, so that its sender gets to read the answer.
 _LINGERING = 5.0
 # Seconds to write the last answers.
@@ -44,7 +45,7 @@ async def listening(handler: Handler, *, host: str, port: int, tls: ssl.SSLConte
     server = _Server(handler)
 
     def accept() -> asyncio.Protocol:
-        return server() if len(server.connections) < handler.limits.connections else _Full()
+        return server() if len(server.accepted) < handler.limits.connections else _Full()
 
     try:
         listener = await asyncio.get_running_loop().create_server(
@@ -74,9 +75,11 @@ class _Server(web.Server):
     def __init__(self, handler: Handler) -> None:
         super().__init__(handler)
         self._idle = handler.limits.idle
+        # With those still in their TLS handshake, which aiohttp does not count.
+        self.accepted: WeakSet[_Connection] = WeakSet()
 
     def __call__(self) -> web.RequestHandler:
-        return _Connection(
+        connection = _Connection(
             self,
             loop=self._loop,
             keepalive_timeout=self._idle,
@@ -87,14 +90,37 @@ class _Server(web.Server):
             lingering_time=_LINGERING,
             auto_decompress=False,
         )
+        connection.patience = self._idle
+        self.accepted.add(connection)
+        return connection
 
 
 class _Connection(web.RequestHandler):
     """
-    A connection whose own refusals are JSON too.
+    A connection whose own refusals are JSON too, and which ends when nobody reads it.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__", "_giving_up", "patience")
+    patience: float
+    _giving_up: asyncio.TimerHandle
+
+    def pause_writing(self) -> None:
+        """
+        The client does not read: cut it off, unless it goes on in time.
+        """
+        super().pause_writing()
+        self._giving_up = self._loop.call_later(self.patience, self._cut_off)
+
+    def resume_writing(self) -> None:
+        """
+        It reads again.
+        """
+        super().resume_writing()
+        self._giving_up.cancel()
+
+    def _cut_off(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
 
     def handle_error(
         self,

@@ -2,6 +2,7 @@
 Where the laptop clouds answer: what a person, a shell or a test needs to use them.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from firstlight import boto
 from firstlight.boto import Credentials
 from firstlight.local.azure_addresses import AzureAddresses
 from firstlight.outputs import IngestOutput
+
+_HERE = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +102,18 @@ class Addresses:
             ca_file=Path(known["ca_file"]) if known["ca_file"] else None,
             azure=AzureAddresses.from_json(known["azure"]) if known["azure"] else None,
         )
+
+
+def unproxied(environ: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the variables that keep a proxy out of the way to this machine, with what *environ* excepts already.
+
+    Some programs read the one spelling, some the other; each keeps its own list.
+    """
+    found = {}
+    for name, other in (("NO_PROXY", "no_proxy"), ("no_proxy", "NO_PROXY")):
+        excepted = [host.strip() for host in (environ.get(name) or environ.get(other, "")).split(",") if host.strip()]
+        # An asterisk excepts everything, but only alone.
+        here = [] if excepted == ["*"] else [host for host in _HERE if host not in excepted]
+        found[name] = ",".join([*excepted, *here])
+    return found

@@ -2,7 +2,8 @@
 Keeps web pages out: a browser on this machine reaches 127.0.0.1 too, and ministack lets any origin in.
 
 A page could run code as the engineer, through a Lambda.  What a browser sends on a page's behalf bears
-an `Origin`, and through a rebound name a foreign `Host`; what SDKs and shells send bears neither.
+an `Origin`, `Referer` or `Sec-Fetch-Site`, and through a rebound name a foreign `Host`; what SDKs and
+shells send bears none of them.
 """
 
 import json
@@ -34,7 +35,9 @@ def _is_local(scope: Message) -> bool:
     headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
     host = headers.get(b"host", "").rpartition("@")[2].lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return b"origin" not in headers and (is_loopback(name) or name.endswith(_OWN_NAMES))
+    # Images, scripts and links of a page bear no Origin, yet every browser says that a page asked for them.
+    from_page = b"origin" in headers or headers.get(b"sec-fetch-site", "none") != "none" or b"referer" in headers
+    return not from_page and (is_loopback(name) or name.endswith(_OWN_NAMES))
 
 
 async def _refuse(scope: Message, send: Send) -> None:

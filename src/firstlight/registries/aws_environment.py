@@ -4,6 +4,7 @@ The AWS registry that a process's environment describes.
 
 from collections.abc import Callable, Mapping
 
+from firstlight.errors import SettingsError
 from firstlight.registries.aws_credentials import environment_credentials
 from firstlight.registries.aws_iot import AwsIotRegistry
 from firstlight.registries.sigv4 import Credentials
@@ -23,10 +24,13 @@ def registry_from(
     AWS_ENDPOINT_URL_IOT, or else AWS_ENDPOINT_URL, is where AWS IoT is looked for, as in AWS's own SDKs.
 
     Raises:
-        SettingsError: the environment holds no credentials, and none were given.
+        SettingsError: the environment holds no region or no credentials, and none were given.
     """
+    region = region or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION", "")
+    if not region:
+        raise SettingsError("AWS_REGION is not set.", hint="Set it, or name a region.")
     return AwsIotRegistry(
-        region=region or env["AWS_REGION"],
+        region=region,
         policy_name=settings.policy_name,
         credentials=credentials or environment_credentials(env),
         endpoint_url=env.get("AWS_ENDPOINT_URL_IOT") or env.get("AWS_ENDPOINT_URL") or None,

@@ -4,7 +4,7 @@ What AWS IoT refused, or never answered, as one sentence for whoever pushed.
 
 import re
 
-from firstlight.errors import NotAttemptedError, RegistryError, ThrottledError
+from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError
 from firstlight.registries.aws_answer import Answer
 
 _FAILED = "Failed creating and registering thing: "
@@ -98,3 +98,13 @@ def unsettled(name: str) -> RegistryError:
 
 def _error(problem: str, hint: str = "") -> RegistryError:
     return RegistryError(f"{_FAILED}{problem}.", hint=hint)
+
+
+def claimed_by_nobody(name: str) -> NameTakenError:
+    """
+    A push began with another certificate of this name, and AWS refused that one or it never came again.
+    """
+    return NameTakenError(
+        f"{_FAILED}{name} is claimed by a certificate that is not registered.",
+        hint="Push that certificate again, or delete the thing.",
+    )

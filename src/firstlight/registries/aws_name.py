@@ -84,9 +84,8 @@ class Name:
         if to_others:
             # The reference attached both of two certificates with one serial; the first to be pushed keeps the name.
             return attached and not owner
-        # A claim outlives its device's thing and principal only until the certificate is revoked: then
-        # no push will ever attach it.
-        return not owner or await self._is_revoked(owner)
+        # A claim ends when its certificate is revoked: then no push will ever attach it.
+        return not owner or await self._has_given_up(owner)
 
     async def _took_over(self, thing: dict[str, Any]) -> bool:
         attributes = self._attributes()
@@ -115,6 +114,9 @@ class Name:
             if not token:
                 return found
 
-    async def _is_revoked(self, certificate_id: str) -> bool:
+    async def _has_given_up(self, certificate_id: str) -> bool:
         described = await self.calls(aws_operations.describe_certificate(certificate_id), self.turn)
+        if described.missing:
+            # Another process may be about to register it, so the name is not free.
+            raise aws_errors.claimed_by_nobody(self.identity.name)
         return described.ok and described.certificate_status == "REVOKED"

@@ -6,13 +6,12 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
-# At first: more than the smallest quota lets through at once, few enough that even two a second end
-# before a deadline.
-_START = 48
-# Until first throttled the window grows by this for each undisturbed device, so fivefold a round:
-# whatever was let through once tells of a quota at least that large, which five times as many will
-# not have to wait for long.
-_GROWTH = 4.0
+# At first.  More than AWS IoT's smallest quotas (10 and 15 a second) let through at once, so that they
+# show; few, since many processes may begin at the same time, as Lambdas do.
+_START = 20
+# Until first throttled the window grows by this for each undisturbed device, so within a round to all
+# of the usual limit: a quota that let 20 through at once lets 256 through before any deadline.
+_GROWTH = 12.0
 # Of the last device in the moving average of how long one takes.
 _WEIGHT = 0.2
 
