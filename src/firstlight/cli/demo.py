@@ -4,16 +4,21 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.text import Text
 
 from firstlight.cli import output
 from firstlight.demo import story
-from firstlight.demo.findings import DeviceRow, Findings
+from firstlight.demo.findings import DeviceRow, Finding, Findings
 
+# What a push puts before the serial number on AWS.
+_PREFIX = "Infineon_"
+Row = TypeVar("Row", DeviceRow, Finding)
 _FOLDER = Path(".firstlight/demo")
 
 
@@ -39,15 +44,43 @@ def command(*, reel: Path | None, state: Path, as_json: bool) -> None:
 
 def _show(findings: Findings, seconds: float) -> None:
     output.print_table(
-        ("device", "arrived", "", "seen"), [(d.name, d.arrived, _mark(d), d.seen) for d in findings.devices]
+        ("arrived", "AWS", "", "seen", "Azure", "", "seen"),
+        [
+            (ours.arrived if ours else theirs.arrived if theirs else "", *_device(ours), *_device(theirs))
+            for ours, theirs in _beside(findings.devices)
+        ],
     )
     output.print_table(
-        ("what was to hold", "", "seen"),
-        [(f.what, Text("✓", "green") if f.held else Text("✗", "red"), f.seen) for f in findings.findings],
+        ("what was to hold", "", "AWS", "", "Azure"),
+        [
+            (ours.what if ours else theirs.what if theirs else "", *_finding(ours), *_finding(theirs))
+            for ours, theirs in _beside(findings.findings)
+        ],
     )
     verdict = "Everything held" if findings.held else "NOT everything held"
     where = f" The logs are in {findings.logs}." if findings.logs else ""
     output.out.print(f"{verdict} in {seconds:.0f} s.{where}", highlight=False)
+
+
+def _beside(seen: Sequence[Row]) -> list[tuple[Row | None, Row | None]]:
+    """
+    Return what is of one device, or of one thing that was to hold, on AWS and on Azure.
+    """
+    pairs: dict[str, list[Row | None]] = {}
+    for row in seen:
+        key = row.name.removeprefix(_PREFIX) if isinstance(row, DeviceRow) else row.what
+        pairs.setdefault(key, [None, None])[row.cloud != "AWS"] = row
+    return [(ours, theirs) for ours, theirs in pairs.values()]
+
+
+def _device(row: DeviceRow | None) -> tuple[str | Text, ...]:
+    return (row.name, _mark(row), row.seen) if row else ("", "", "")
+
+
+def _finding(row: Finding | None) -> tuple[str | Text, ...]:
+    if row is None:
+        return ("", "")
+    return (Text("✓", "green") if row.held else Text("✗", "red"), row.seen)
 
 
 def _mark(device: DeviceRow) -> Text:

@@ -43,9 +43,10 @@ class Authority:
     key: pki.PrivateKey = field(repr=False)
 
     @classmethod
-    def create(cls, common_name: str, now: datetime) -> "Authority":
+    def create(cls, common_name: str, now: datetime, issuer: "Authority | None" = None) -> "Authority":
         key = pki.new_key()
-        return cls(pki.create_ca(common_name, key=key, now=now), key)
+        above = (issuer.certificate, issuer.key) if issuer else None
+        return cls(pki.create_ca(common_name, key=key, issuer=above, now=now), key)
 
     def device(self, common_name: str, rule: NamingRule, now: datetime, serial: int | None = None) -> Device:
         """
@@ -72,6 +73,7 @@ class Cast:
     service_key: pki.PrivateKey = field(repr=False)
     reel: tuple[Device, ...]
     spoiled: Certificate
+    device_root: Authority
     device_ca: Authority
     unannounced: tuple[Device, ...]
     stranger: Device
@@ -83,10 +85,12 @@ class Cast:
         public = self.service_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (folder / "cloudid-public.pem").write_bytes(public)
         (folder / "device-ca.pem").write_text(self.device_ca.certificate.pem)
+        (folder / "device-root.pem").write_text(self.device_root.certificate.pem)
         path = folder / "regions.toml"
         path.write_text(
             f'[aws.{region}]\ntoken_key_file = "cloudid-public.pem"\nca_certificates = ["device-ca.pem"]\n'
             'thing_type = "sensor"\n'
+            '[azure.westeurope]\ntoken_key_file = "cloudid-public.pem"\nca_certificates = ["device-root.pem"]\n'
         )
         return path
 
@@ -98,7 +102,8 @@ def assemble(now: datetime, *, taken: Collection[str] = ()) -> Cast:
     The reel is in factory shape: common name `""`, serials of at most 31 bits.
     """
     factory = Authority.create("Demo Factory CA", now)
-    device_ca = Authority.create("Demo Device Maker CA", now)
+    device_root = Authority.create("Demo Device Maker Root", now)
+    device_ca = Authority.create("Demo Device Maker CA", now, device_root)
     by_serial, by_name = Settings().rule, NamingRule(Naming.COMMON_NAME)
     serials = list(dict.fromkeys([*_WELL_KNOWN, *(pki.random_factory_serial() for _ in range(2 * _REEL))]))
     reel = [factory.device(_FACTORY_NAME, by_serial, now, serial) for serial in serials]
@@ -106,6 +111,7 @@ def assemble(now: datetime, *, taken: Collection[str] = ()) -> Cast:
         service_key=pki.new_key(),
         reel=tuple([device for device in reel if device.certificate.serial not in taken][:_REEL]),
         spoiled=_expired(factory, now),
+        device_root=device_root,
         device_ca=device_ca,
         unannounced=tuple(device_ca.device(name, by_name, now) for name in _UNANNOUNCED),
         stranger=Authority.create("Somebody Else's CA", now).device("sensor-5", by_name, now),

@@ -17,6 +17,7 @@ class DeviceRow:
     arrived: str
     online: bool | None
     seen: str
+    cloud: str = "AWS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Finding:
     what: str
     held: bool
     seen: str
+    cloud: str = "AWS"
 
 
 @dataclass(slots=True)
@@ -41,11 +43,11 @@ class Findings:
     # The folder to look in when something did not hold.
     logs: str = ""
 
-    def note(self, what: str, seen: str, *, held: bool) -> None:
+    def note(self, what: str, seen: str, *, held: bool, cloud: str = "AWS") -> None:
         """
         Add one finding.
         """
-        self.findings.append(Finding(what, held, seen))
+        self.findings.append(Finding(what, held, seen, cloud))
 
     @property
     def held(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from firstlight import certificates
+from firstlight.demo.azure import AzureStory
 from firstlight.demo.cast import Cast, Device, assemble
 from firstlight.demo.findings import DeviceRow, Findings
 from firstlight.demo.inventory import Inventory
@@ -61,7 +62,12 @@ def run(folder: Path, *, reel: Path | None, tell: Tell) -> Findings:
             held=len(laptop.outputs) == 2,  # noqa: PLR2004 -- the ingest stack and the JITP stack
         )
         asyncio.run(story.play())
+        if laptop.azure is not None:
+            tell("The same on Azure")
+            asyncio.run(AzureStory(cast, laptop.azure, more, place, story.findings).play())
     ports = [int(laptop.endpoint_url.rpartition(":")[2]), laptop.mqtt_port]
+    if laptop.azure is not None:
+        ports.append(int(laptop.azure.proxy_url.rpartition(":")[2]))
     story.findings.note(
         "nothing left running",
         f"ports {' and '.join(map(str, ports))} answer no more",

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.identity.aio import DefaultAzureCredential
+from azure.identity.aio import ClientSecretCredential, DefaultAzureCredential
 
 from firstlight.errors import RegistryError, SessionError
 from firstlight.registries.azure_answer import Answer
@@ -68,7 +68,8 @@ class HubService:
         proof = answer.document.get("authentication") or {}
         thumbprints = (proof.get("x509Thumbprint") or {}).values()
         enabled = str(answer.document.get("status", "")).lower() == "enabled"
-        return Known(str(proof.get("type", "")), frozenset(str(t) for t in thumbprints if t), enabled)
+        shown = frozenset(str(t) for t in thumbprints if t)
+        return Known(str(proof.get("type", "")), shown, enabled, str(answer.document.get("etag", "")))
 
     async def close(self) -> None:
         """
@@ -104,6 +105,25 @@ async def open_service(env: Mapping[str, str], *, enabled: bool) -> AsyncIterato
         yield None
         return
     service = HubService(DefaultAzureCredential(), env)
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+@asynccontextmanager
+async def open_client_secret(
+    tenant: str, client_id: str, secret: str, *, env: Mapping[str, str]
+) -> AsyncIterator[HubService]:
+    """
+    Yield the service side as the application *client_id* may use it.
+    """
+    trusted = env.get("SSL_CERT_FILE")
+    through = {"proxies": {"https": env["HTTPS_PROXY"]}} if "HTTPS_PROXY" in env else {}
+    credential = ClientSecretCredential(
+        tenant, client_id, secret, connection_verify=trusted or True, disable_instance_discovery=True, **through
+    )
+    service = HubService(credential, env)
     try:
         yield service
     finally:

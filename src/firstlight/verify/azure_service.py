@@ -13,12 +13,14 @@ from firstlight.verify.reasons import Reason
 @dataclass(frozen=True, slots=True)
 class Known:
     """
-    What a hub knows of a device.  `kind` is the API's: `selfSigned` (by thumbprint), `certificateAuthority`, ….
+    What a hub knows of a device.  `kind` is the API's: `selfSigned` (by thumbprint), `certificateAuthority`, …;
+    `etag` changes with the identity.
     """
 
     kind: str
     thumbprints: frozenset[str] = frozenset()
     enabled: bool = True
+    etag: str = ""
 
 
 class Service(Protocol):
