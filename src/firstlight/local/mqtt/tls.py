@@ -5,6 +5,7 @@ TLS as the clouds' device endpoints do it: any client certificate, its key prove
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 
@@ -45,12 +46,8 @@ def peer_certificate(connection: SSL.Connection) -> Certificate | None:
     """
     try:
         shown = connection.get_peer_certificate(as_cryptography=True)
-        if shown is None:
-            return None
-        # parsed when asked for, and everybody will ask
-        _ = shown.subject, shown.issuer, shown.serial_number, shown.not_valid_after_utc, shown.not_valid_before_utc
-        return Certificate(shown, shown.public_bytes(Encoding.DER))
-    except ValueError:
+        return None if shown is None else _parsed(shown)
+    except (ValueError, x509.InvalidVersion):
         return None
 
 
@@ -60,9 +57,15 @@ def peer_chain(connection: SSL.Connection) -> tuple[Certificate, ...]:
     """
     try:
         sent = connection.get_peer_cert_chain(as_cryptography=True) or []
-        return tuple(Certificate(c, c.public_bytes(Encoding.DER)) for c in sent[:_MAX_CHAIN])
-    except ValueError:
+        return tuple(_parsed(certificate) for certificate in sent[:_MAX_CHAIN])
+    except (ValueError, x509.InvalidVersion):
         return ()
+
+
+def _parsed(shown: x509.Certificate) -> Certificate:
+    # parsed when asked for, and everybody will ask
+    _ = shown.subject, shown.issuer, shown.serial_number, shown.not_valid_after_utc, shown.not_valid_before_utc
+    return Certificate(shown, shown.public_bytes(Encoding.DER))
 
 
 def _take_any(_connection: SSL.Connection, _certificate: object, _error: int, _depth: int, _ok: int) -> bool:
