@@ -12,7 +12,7 @@ def test_the_session_of_the_readme_runs_as_it_is_printed(tmp_path: Path) -> None
     From nothing to a verified device by the lines a newcomer types; only ports and folders are the test's own.
     """
     (block,) = re.findall(r"## Use it\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    free = f"local up --detach --regions {ROOT / 'regions.toml'} --port 0 --mqtt-port 0"
+    free = f"local up --detach --regions {ROOT / 'regions.toml'} --port 0 --mqtt-port 0 --azure-port 0"
     script = block.replace(". .venv/bin/activate\n", "").replace("local up --detach", free)
     assert script.count("firstlight") >= 7
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
