@@ -3,8 +3,19 @@ How many devices are in flight at once.
 """
 
 import asyncio
+import json
 
+import pytest
+
+from firstlight.identity import DeviceIdentity
+from firstlight.registries.aws_answer import Answer
+from firstlight.registries.aws_http import AwsHttp
+from firstlight.registries.aws_iot import AwsIotRegistry, Keys
+from firstlight.registries.aws_operations import Call, Operation
 from firstlight.registries.pacing import Window
+from firstlight.registries.sigv4 import Credentials
+from tests.factory import Factory
+from tests.stopped_clock import StoppedClock
 
 
 def _fill(window: Window) -> int:
@@ -140,3 +151,36 @@ def test_whoever_gives_up_waiting_takes_no_place() -> None:
         assert window.entered_at_once()
 
     asyncio.run(run())
+
+
+def test_a_push_begins_no_device_that_would_hardly_end_before_the_deadline(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    One after the other and a second each: in ten and a half seconds nine begin, with two to spare, and all nine end.
+    """
+    leaf = factory.leaf()
+    devices = [DeviceIdentity(f"t{n}", "1", f"{n:064x}", leaf.pem, "") for n in range(20)]
+    begun = 0
+
+    async def run() -> list[str]:
+        clock = StoppedClock()
+
+        async def send(http: AwsHttp, call: Call, credentials: Credentials, *, until: float) -> Answer:
+            nonlocal begun
+            if call.operation is Operation.CREATE_THING:
+                begun += 1
+                clock.now += 1
+            document = {"policyArn": "arn:aws:iot:eu-west-1:123456789012:policy/P", "endpointAddress": "ats.example"}
+            return Answer(call.operation, 200, body=json.dumps(document).encode())
+
+        monkeypatch.setattr(AwsHttp, "send", send)
+        registry = AwsIotRegistry(
+            region="eu-west-1", policy_name="P", credentials=lambda: Keys("test", "test"), max_in_flight=1
+        )
+        await registry.register(devices * 2, deadline=clock.now + 1000)
+        answers = await registry.register(devices, deadline=clock.now + 10.5)
+        return [a.error.code if a.error else "ok" for a in answers]
+
+    assert ["ok"] * 9 + ["not-attempted"] * 11 == asyncio.run(run())
+    assert 40 + 9 == begun

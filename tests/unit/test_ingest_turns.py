@@ -103,7 +103,9 @@ def test_a_push_that_waited_is_answered_within_what_is_left(factory: Factory) ->
 
         clock.now += 9
         registry.go.set()
+        await settled()
 
+        assert [True, True] == [push.done() for push in pushes]
         assert [(200, None)] * 2 == await asyncio.gather(*pushes)
         assert [20, 11] == registry.seconds_left
 

@@ -7,6 +7,7 @@ says.  Once devices can come there is a file `ready` in FOLDER.
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -46,11 +47,18 @@ def main() -> int:
         listener=socket.socket(fileno=int(sys.argv[1])),
     )
     try:
-        asyncio.run(front_door.serve(settings, until=told_to_stop, ready=lambda _: (settings.state / READY).touch()))
+        asyncio.run(_serve(settings))
     except FirstlightError as e:
         logging.error("%s", e)  # noqa: LOG015, TRY400 -- the log is this process's own; the sentence says it all
         return 1
     return 0
+
+
+async def _serve(settings: front_door.Settings) -> None:
+    await front_door.serve(settings, until=told_to_stop, ready=lambda _: (settings.state / READY).touch())
+    logging.shutdown()
+    # Not sys.exit: requests to AWS under way, in threads, would be waited for.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -120,10 +120,12 @@ class AwsIot:
 
     async def closed(self) -> None:
         self._closing = True
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
-        for pool in (self._readers, self._provisioners):
-            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
-        self.log.close()
+        try:
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+            for pool in (self._readers, self._provisioners):
+                await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        finally:
+            self.log.close()
 
     async def _introduced(self, newcomer: Newcomer) -> Refusal:
         # a device that connects again meanwhile waits for the same run

@@ -93,9 +93,12 @@ class FrontDoor:
     async def stop(self) -> None:
         """
         Say goodbye to every client, let decisions under way end, close.  Nothing is left running.
+
+        Who takes longer than two seconds, a client or the cloud, is cut off.
         """
         if self._server is None or self._keeper is None:
             return
+        until = asyncio.get_running_loop().time() + _GOODBYE
         self._server.close()
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
@@ -104,10 +107,14 @@ class FrontDoor:
             if connection.conversation is not None:
                 connection.conversation.end(Reason.SERVER_SHUTTING_DOWN, "the front door closes")
             connection.hang_up()
-        await self._cloud.closed()
-        await asyncio.gather(*deciding, return_exceptions=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._nobody.wait(), _GOODBYE)
+            async with asyncio.timeout_at(until):
+                await self._cloud.closed()
+                await asyncio.gather(*deciding, return_exceptions=True)
+                await self._nobody.wait()
+        for decision in deciding:
+            decision.cancel()
+        await asyncio.gather(*deciding, return_exceptions=True)
         for connection in list(self._connections):
             connection.abort("the front door closes")
         await self._nobody.wait()
