@@ -182,7 +182,7 @@ def test_every_device_is_online(scene: Scene, tmp_path: Path) -> None:
 
 def test_every_trespass_is_tried_and_refused(scene: Scene, tmp_path: Path) -> None:
     """
-    One that works, or was not tried, does not hold; pushed and just in time.
+    One that works, or was not tried, does not hold, nor does a device that can do nothing; pushed and just in time.
     """
     assert [True] * 4 == scene.held("refuse", tmp_path)
 
@@ -193,7 +193,11 @@ def test_every_trespass_is_tried_and_refused(scene: Scene, tmp_path: Path) -> No
     def untried(_: AzureTarget, report: Report) -> Report:
         return replace(report, checks=report.checks[:-1]) if len(report.checks) > 1 else report
 
-    for examine in (worked, untried):
+    def dead(_: AzureTarget, report: Report) -> Report:
+        online, *others = report.checks
+        return replace(report, checks=(replace(online, outcome=Outcome.FAILED), *others)) if others else report
+
+    for examine in (worked, untried, dead):
         scene.examine = examine
         assert [False, False, True, True] == scene.held("refuse", tmp_path)
 
