@@ -13,6 +13,7 @@ from rich.text import Text
 from firstlight.cli import output
 from firstlight.demo import story
 from firstlight.demo.findings import DeviceRow, Findings
+from firstlight.local import stopping
 
 _FOLDER = Path(".firstlight/demo")
 
@@ -28,7 +29,7 @@ def command(*, reel: Path | None, state: Path, as_json: bool) -> None:
     Exit status: 0 only if everything held.
     """
     began = time.monotonic()
-    with output.err.status("Setting up") as status:
+    with stopping.in_order(), output.err.status("Setting up") as status:
         findings = story.run(state, reel=reel, tell=lambda step: status.update(f"{step} …"))
     if as_json:
         output.print_json({"held": findings.held, **asdict(findings)})
