@@ -10,7 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from firstlight.endpoint import interop_from
 from firstlight.errors import KeyUnavailableError, SettingsError, UnauthorizedError
+from firstlight.interop import Request
+from firstlight.registries.memory import MemoryRegistry
+from firstlight.settings import Settings
 from firstlight.token_keys import UrlKey
 from firstlight.tokens import AnyOf, Basic, Bearer, FixedKey, Guard, VerificationKey
 
@@ -108,6 +112,21 @@ def test_a_token_lives_a_day_at_most() -> None:
 
     assert _admits(_bearer(), _token(iat=now, exp=now + 86_400))
     assert "it lives longer than 86400 s" in _reason(_bearer(), _token(iat=now, exp=now + 86_401))
+
+
+def test_an_operator_may_say_how_long_a_token_lives() -> None:
+    """
+    The setting reaches the guard.
+    """
+    settings = Settings(audience=ACCOUNT, token_key=_public(_KEY).decode(), token_max_lifetime=60)
+    endpoint = interop_from(settings, MemoryRegistry(), now=lambda: datetime.now(UTC))
+
+    def status(minutes: int) -> int:
+        now = datetime.now(UTC)
+        headers = {"authorization": _token(iat=now, exp=now + timedelta(minutes=minutes))}
+        return asyncio.run(endpoint.answer(Request("GET", "/auth", headers, b""), deadline=0)).status
+
+    assert [200, 401] == [status(1), status(2)]
 
 
 def test_the_algorithm_is_the_keys_not_the_tokens() -> None:
