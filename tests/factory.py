@@ -5,6 +5,7 @@ A device maker for tests: its CA, and devices in any shape.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +21,14 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 def at_noon() -> datetime:
     return NOW
+
+
+@cache
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    """
+    Return the RSA key of this length: one for all tests, as they take long to make.
+    """
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 @dataclass

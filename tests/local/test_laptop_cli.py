@@ -136,10 +136,10 @@ def test_env_can_be_evaluated_by_a_shell(terminal: Terminal, monkeypatch: pytest
     assert f"{up['endpoint_url']} none localhost localhost\n" == said
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_in_the_foreground_it_stops_when_told(terminal: Terminal, number: signal.Signals) -> None:
     """
-    Ctrl-C and SIGTERM end everything that was started, and that is a success.
+    Ctrl-C, SIGTERM and a closed terminal end everything that was started, and that is a success.
     """
     with terminal.foreground() as running:
         assert running.stdout is not None

@@ -55,11 +55,16 @@ _CALLS: list[tuple[Call, Invoke]] = [
 ]
 
 
-def _sent_by_boto3(invoke: Invoke) -> tuple[str, Any]:
+@pytest.fixture(scope="module")
+def iot() -> Any:
+    # one for all: reading AWS IoT's model takes longer than everything else here
+    return boto3.client("iot", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
+
+
+def _sent_by_boto3(iot: Any, invoke: Invoke) -> tuple[str, Any]:
     """
     Return the operation's name and the request that boto3 would have sent.
     """
-    client = boto3.client("iot", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
     sent: list[tuple[str, AWSPreparedRequest]] = []
 
     def answer(request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
@@ -72,18 +77,21 @@ def _sent_by_boto3(invoke: Invoke) -> tuple[str, Any]:
         headers: Any = HeadersDict()
         return AWSResponse(request.url, 200, headers, _Raw())
 
-    client.meta.events.register("before-send.iot", answer)
-    invoke(client)
+    iot.meta.events.register("before-send.iot", answer)
+    try:
+        invoke(iot)
+    finally:
+        iot.meta.events.unregister("before-send.iot", answer)
     ((name, request),) = sent
     return name, request
 
 
 @pytest.mark.parametrize(("call", "invoke"), _CALLS, ids=[c.operation for c, _ in _CALLS])
-def test_a_request_is_the_one_botocore_would_send(call: Call, invoke: Invoke) -> None:
+def test_a_request_is_the_one_botocore_would_send(iot: Any, call: Call, invoke: Invoke) -> None:
     """
     Method, path and query byte for byte; the body as JSON; the headers that the operation has.
     """
-    name, expected = _sent_by_boto3(invoke)
+    name, expected = _sent_by_boto3(iot, invoke)
     url = urlsplit(expected.url)
 
     assert name == call.operation

@@ -10,7 +10,7 @@ from firstlight import certificates, pki
 from firstlight.certificates import Certificate
 from firstlight.errors import CertificateError
 from firstlight.jitp import ca
-from tests.factory import NOW, Factory
+from tests.factory import NOW, Factory, rsa_key
 
 _ANY = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "CA")])
 _EXPLICIT_V3 = bytes.fromhex("a003020102")
@@ -74,7 +74,7 @@ def test_what_is_not_a_ca_is_refused(factory: Factory) -> None:
     """
     assert "basicConstraints CA:FALSE" in _refusal(factory.leaf())
     assert "no basicConstraints" in _refusal(_odd_ca(constraints=False))
-    version_1 = _as_version_1(_odd_ca(rsa.generate_private_key(65537, 2048), constraints=False).der)
+    version_1 = _as_version_1(_odd_ca(rsa_key(2048), constraints=False).der)
     assert x509.Version.v1 is version_1.x509.version
     assert "X.509 version 1" in _refusal(version_1)
 
@@ -106,7 +106,7 @@ def test_keys_and_signatures_aws_does_not_take() -> None:
     """
     Short RSA, foreign curves, Ed25519, SHA-224.
     """
-    assert "RSA-1024" in _refusal(_odd_ca(rsa.generate_private_key(65537, 1024)))
+    assert "RSA-1024" in _refusal(_odd_ca(rsa_key(1024)))
     assert "on curve secp256k1" in _refusal(_odd_ca(ec.generate_private_key(ec.SECP256K1())))
     assert "neither RSA nor" in _refusal(_odd_ca(ed25519.Ed25519PrivateKey.generate(), algorithm=None))
     assert "ecdsa-with-SHA224" in _refusal(_odd_ca(algorithm=hashes.SHA224()))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509 import CertificateSigningRequestBuilder, Name
 from hypothesis import given
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from firstlight import certificates, pki
 from firstlight.certificates import Certificate, TrustedIssuers
 from firstlight.errors import CertificateError
-from tests.factory import NOW, Factory
+from tests.factory import NOW, Factory, rsa_key
 
 
 def test_pem_and_der_are_the_same_certificate(factory: Factory) -> None:
@@ -85,7 +85,7 @@ def test_unusable_leaves_are_refused_with_their_reason(factory: Factory) -> None
     """
     Every row of the bad-input list ends in one sentence that names the fault.
     """
-    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
+    weak = rsa_key(1024)
     k1 = ec.generate_private_key(ec.SECP256K1())
     faults = {
         "it is not positive": [factory.odd(change=_minus), factory.odd(change=_zero)],
@@ -214,7 +214,7 @@ def test_a_weak_signature_is_refused() -> None:
     """
     SHA-1 and MD5: refused here, before a name is claimed for a certificate that no cloud registers.
     """
-    rsa_signed = Factory(key=pki.new_key("rsa-2048"))
+    rsa_signed = Factory(key=rsa_key(2048))
     with_rsa = bytes.fromhex("2a864886f70d0101")  # the last byte tells the hash: 11 is SHA-256
 
     for last, name in ((5, "sha1"), (4, "md5")):

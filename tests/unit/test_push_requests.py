@@ -4,13 +4,12 @@ from datetime import timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from firstlight import pki
 from firstlight.errors import UsageError
 from firstlight.push import Entry, basic, bearer, interop_url
 from firstlight.push.chunks import MAX_BODY, chunks
-from tests.factory import NOW, at_noon
+from tests.factory import NOW, at_noon, rsa_key
 
 
 @pytest.mark.parametrize(("kind", "algorithm"), [("ec-p256", "ES256"), ("rsa-2048", "RS256")])
@@ -34,9 +33,7 @@ def test_a_token_has_what_an_endpoint_requires(kind: str, algorithm: str) -> Non
     } == claims
 
 
-@pytest.mark.parametrize(
-    "key", [pki.new_key("ec-p384"), rsa.generate_private_key(65537, 1024)], ids=["P-384", "RSA-1024"]
-)
+@pytest.mark.parametrize("key", [pki.new_key("ec-p384"), rsa_key(1024)], ids=["P-384", "RSA-1024"])
 def test_a_key_no_endpoint_would_believe_is_refused(key: pki.PrivateKey) -> None:
     """
     Before anything is sent.

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firstlight.registries.aws_credentials import Keys
@@ -77,6 +77,7 @@ def _botocores(  # noqa: PLR0917 -- as ours takes them
     NOON,
 )
 @example("POST", ["policies", "a+b=c,d.e@f"], [], {"content-type": "  two   words "}, b"{}", Keys("A", "s"), NOON)
+@settings(max_examples=50)
 def test_every_request_is_signed_as_botocore_signs_it(  # noqa: PLR0917 -- as `given` gives them
     method: str,
     segments: list[str],

@@ -7,12 +7,17 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from firstlight.endpoint import interop_from
 from firstlight.errors import KeyUnavailableError, SettingsError, UnauthorizedError
+from firstlight.interop import Request
+from firstlight.registries.memory import MemoryRegistry
+from firstlight.settings import Settings
 from firstlight.token_keys import UrlKey
 from firstlight.tokens import AnyOf, Basic, Bearer, FixedKey, Guard, VerificationKey
+from tests.factory import rsa_key
 
 ACCOUNT = "123456789012"
 _KEY = ec.generate_private_key(ec.SECP256R1())
@@ -110,6 +115,21 @@ def test_a_token_lives_a_day_at_most() -> None:
     assert "it lives longer than 86400 s" in _reason(_bearer(), _token(iat=now, exp=now + 86_401))
 
 
+def test_an_operator_may_say_how_long_a_token_lives() -> None:
+    """
+    The setting reaches the guard.
+    """
+    settings = Settings(audience=ACCOUNT, token_key=_public(_KEY).decode(), token_max_lifetime=60)
+    endpoint = interop_from(settings, MemoryRegistry(), now=lambda: datetime.now(UTC))
+
+    def status(minutes: int) -> int:
+        now = datetime.now(UTC)
+        headers = {"authorization": _token(iat=now, exp=now + timedelta(minutes=minutes))}
+        return asyncio.run(endpoint.answer(Request("GET", "/auth", headers, b""), deadline=0)).status
+
+    assert [200, 401] == [status(1), status(2)]
+
+
 def test_the_algorithm_is_the_keys_not_the_tokens() -> None:
     """
     Neither `none`, nor the public key used as an HMAC secret, nor another key.
@@ -118,14 +138,14 @@ def test_the_algorithm_is_the_keys_not_the_tokens() -> None:
     payload = base64.urlsafe_b64encode(json.dumps(_claims(iat=1, exp=2**31)).encode()).rstrip(b"=").decode()
     hmac_header = base64.urlsafe_b64encode(b'{"alg":"HS256"}').rstrip(b"=").decode()
     other = ec.generate_private_key(ec.SECP256R1())
-    rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    long_key = rsa_key(2048)
 
     assert not _admits(_bearer(), f"Bearer {header}.{payload}.")
     assert not _admits(_bearer(), f"Bearer {hmac_header}.{payload}.c2lnbmF0dXJl")
     assert not _admits(_bearer(), _token(other))
-    assert not _admits(_bearer(), _token(rsa_key, "RS256"))
-    assert _admits(_bearer(rsa_key), _token(rsa_key, "RS256"))
-    assert not _admits(_bearer(rsa_key), _token(rsa_key, "PS256"))
+    assert not _admits(_bearer(), _token(long_key, "RS256"))
+    assert _admits(_bearer(long_key), _token(long_key, "RS256"))
+    assert not _admits(_bearer(long_key), _token(long_key, "PS256"))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +197,7 @@ def test_each_scheme_has_its_own_guard() -> None:
     [
         (b"hello", "not a public key"),
         (_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "is a private key"),
-        (_public(rsa.generate_private_key(public_exponent=65537, key_size=1024)), "too weak"),
+        (_public(rsa_key(1024)), "too weak"),
         (_public(ec.generate_private_key(ec.SECP256K1())), "unknown kind"),
     ],
 )

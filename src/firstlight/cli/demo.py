@@ -15,6 +15,7 @@ from rich.text import Text
 from firstlight.cli import output
 from firstlight.demo import story
 from firstlight.demo.findings import DeviceRow, Finding, Findings
+from firstlight.local import stopping
 
 # What a push puts before the serial number on AWS.
 _PREFIX = "Infineon_"
@@ -33,7 +34,7 @@ def command(*, reel: Path | None, state: Path, as_json: bool) -> None:
     Exit status: 0 only if everything held.
     """
     began = time.monotonic()
-    with output.err.status("Setting up") as status:
+    with stopping.in_order(), output.err.status("Setting up") as status:
         findings = story.run(state, reel=reel, tell=lambda step: status.update(f"{step} …"))
     if as_json:
         output.print_json({"held": findings.held, **asdict(findings)})

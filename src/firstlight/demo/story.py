@@ -5,19 +5,19 @@ The demo, step by step.  Every sentence it ends with was seen in this run.
 import asyncio
 import shutil
 import socket
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from firstlight import certificates
+from firstlight.demo import workplace
 from firstlight.demo.aws import AwsStory
 from firstlight.demo.azure import AzureStory
 from firstlight.demo.cast import assemble
 from firstlight.demo.findings import Findings
 from firstlight.local.laptop import Laptop
-from firstlight.push import read
+from firstlight.push import Entry, read
 
 _REGION = "eu-west-1"
 
@@ -28,7 +28,7 @@ def run(folder: Path, *, reel: Path | None, tell: Tell) -> Findings:
     """
     Do the whole job once, in a new folder in *folder*, and return what was seen.
 
-    The new folder stays only if something did not hold: its logs say why.
+    The new folder stays only if something did not hold or start: its logs say why.
 
     *reel* names more certificates to push: a file, a folder or a manifest.  *tell* hears each step.
 
@@ -37,8 +37,11 @@ def run(folder: Path, *, reel: Path | None, tell: Tell) -> Findings:
         DeploymentError: the laptop clouds did not start.
     """
     more = read([reel]) if reel else []
-    folder.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(dir=folder))
+    with workplace.taken(folder) as place:
+        return _run(place, more, tell)
+
+
+def _run(place: Path, more: Sequence[Entry], tell: Tell) -> Findings:
     cast = assemble(datetime.now(UTC), taken={certificates.load(e.certificate).serial for e in more})
     began = time.monotonic()
     with Laptop(place, regions=cast.write_regions(place, _REGION), report=tell) as laptop:

@@ -14,9 +14,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from firstlight.errors import UsageError
+from firstlight.local import stopping
 
 _STOPPING = 6.0  # seconds
 
@@ -29,16 +31,20 @@ class Child:
     def __init__(
         self, module: str, arguments: Sequence[str], *, listener: socket.socket, log: Path, environment: dict[str, str]
     ) -> None:
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
-                [sys.executable, "-m", module, str(listener.fileno()), *arguments],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=[listener.fileno()],
-                env=environment,
-                start_new_session=True,
-            )
+        with ExitStack() as unfinished, log.open("wb") as output:
+            # An interrupt in between would leave a process that nobody knows.
+            with stopping.held_back():
+                self._process = subprocess.Popen(  # noqa: S603 -- our own interpreter and module
+                    [sys.executable, "-m", module, str(listener.fileno()), *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=[listener.fileno()],
+                    env=environment,
+                    start_new_session=True,
+                )
+                unfinished.callback(self.stop)
+            unfinished.pop_all()
 
     @property
     def alive(self) -> bool:

@@ -1,7 +1,7 @@
 """
 Keeps the laptop clouds running until told to stop; in the terminal, or by itself in the background.
 
-SIGTERM or SIGINT stop it, SIGUSR1 wipes and redeploys.  In the background it is
+SIGTERM, SIGINT or SIGHUP stop it, SIGUSR1 wipes and redeploys.  In the background it is
 `python -m firstlight.local.keeper OPTIONS`, and tells the one who started it, a JSON object a line on
 standard output, which step it takes and in the end where the clouds answer, or why they do not.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from firstlight.errors import DeploymentError, FirstlightError
-from firstlight.local import lease
+from firstlight.local import lease, stopping
 from firstlight.local.addresses import Addresses
 from firstlight.local.laptop import Laptop
 
@@ -65,8 +65,7 @@ def keep(options: Options, *, report: Callable[[str], None], up: Callable[[Addre
         DeploymentError: something did not start or deploy, or ended by itself.
         KeyboardInterrupt: stopped before they were up.
     """
-    with lease.hold(options.folder) as held:
-        _stop_in_order()
+    with stopping.in_order(), lease.hold(options.folder) as held:
         laptop = Laptop(
             options.folder,
             regions=options.regions,
@@ -101,20 +100,6 @@ def _serve(laptop: Laptop, reset: threading.Event, held: lease.Lease) -> None:
         except FirstlightError as e:
             held.publish(laptop.bare.to_json() | {"resets": resets, "failure": str(e)})
     raise DeploymentError("A part of the laptop clouds ended by itself.", hint="Its log in the state folder says why.")
-
-
-def _stop_in_order() -> None:
-    """
-    Let the first signal to stop unwind what was started, and further ones not disturb that.
-    """
-
-    def stop(*_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
 
 
 def main() -> int:

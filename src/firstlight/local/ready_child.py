@@ -82,10 +82,16 @@ class ReadyChild:
             self._server = Child(
                 self._module, self._arguments, listener=listener, log=self._log, environment=self._environment
             )
+        try:
+            self._wait()
+        except BaseException:  # also when interrupted: a context that was not entered is not left
+            self._stop()
+            raise
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + _STARTING
         while not self.ready.exists():
             if not self.alive or time.monotonic() > deadline:
-                self._stop()
                 raise DeploymentError(f"{self._name} did not start.", hint=f"See {self._log}.")
             time.sleep(_LOOK)
 
