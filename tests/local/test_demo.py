@@ -1,3 +1,4 @@
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,3 +71,13 @@ def test_the_demo_can_say_no(tmp_path: Path) -> None:
 
     assert not findings.held
     assert ["reel pushed", "same reel again"] * 2 == [f.what for f in findings.findings if not f.held]
+
+
+def test_a_port_that_still_answers_is_noticed() -> None:
+    """
+    What says that nothing is left running would say otherwise.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert story._answers(port)  # noqa: SLF001 -- only the end of a whole demo asks it
+    assert not story._answers(port)  # noqa: SLF001 -- as above
