@@ -4,6 +4,7 @@ One answer of an IoT Hub, or that there was none.
 
 import json
 import re
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 # Our own codes, where the hub said nothing.
@@ -37,7 +38,7 @@ class Answer(NamedTuple):
         if body:
             try:
                 document = json.loads(body)
-            except ValueError:
+            except (ValueError, RecursionError):
                 is_json = False
         wait = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
         answer = cls(status, error_code, document, wait, is_json)
@@ -113,10 +114,10 @@ class Answer(NamedTuple):
         facts = self.document
         if not isinstance(facts, dict) or not isinstance(facts.get("isSuccessful"), bool):
             return None
-        errors = facts.get("errors") or []
+        errors = [] if facts.get("errors") is None else facts["errors"]
         if not isinstance(errors, list) or not all(isinstance(e, dict) for e in errors):
             return None
-        successful = facts["isSuccessful"] and self.ok and not errors
+        successful = facts["isSuccessful"] and self.status == HTTPStatus.OK and not errors
         return BulkResult(successful, {str(e.get("deviceId") or e.get("id")): Refusal.of(e) for e in errors})
 
     def _text(self) -> str:

@@ -43,7 +43,8 @@ def is_device_id(name: str) -> bool:
     """
     Return whether IoT Hub takes *name* as the id of a device.
     """
-    return _DEVICE_ID.fullmatch(name) is not None
+    # "." and ".." are legal and cannot be asked about: every client takes them out of a URL's path.
+    return _DEVICE_ID.fullmatch(name) is not None and name not in {".", ".."}
 
 
 def authentication(identity: DeviceIdentity, preferred: Means = Means.THUMBPRINT) -> Authentication:

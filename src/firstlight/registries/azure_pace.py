@@ -18,6 +18,8 @@ from firstlight.registries.pacing import Window
 MAX_BATCH = 100
 _MAX_IN_FLIGHT = 64
 _LONGEST_STREAK = 3
+# Seconds: no Retry-After keeps this process away from its hub for longer.
+_LONGEST_WAIT = 60.0
 # An S1 unit that counts devices has 16 to spare after ten seconds; a first step to 12 fits.
 _SHRINK = 8
 
@@ -102,7 +104,8 @@ class Pace:
         """
         self._window.throttled(sent=sent, now=now)
         if retry_after is not None:
-            self._resume_at = max(self._resume_at, now + max(retry_after, self._patience.base))
+            wait = min(max(retry_after, self._patience.base), _LONGEST_WAIT)
+            self._resume_at = max(self._resume_at, now + wait)
         if sent <= self._cut_at:
             return  # one reason turned away all that was in flight
         self._cut_at = now

@@ -26,6 +26,9 @@ from firstlight.registries.azure_pace import MAX_BATCH, Pace, Patience
 
 T = TypeVar("T")
 
+# Into how many parts a bulk call is taken that had no answer.
+_PARTING = 8
+
 
 @dataclass(slots=True, eq=False)
 class Entry:
@@ -240,6 +243,8 @@ class AzurePush:
         if answer.failed:
             for entry in entries:
                 entry.failures += 1
+                # One of them may be what the hub fails at: in smaller company the others get through.
+                entry.company = max(1, len(entries) // _PARTING)
                 self._note(entry, azure_errors.unfinished(answer, self._site.hub))
             return None
         if hopeless := azure_errors.everywhere(answer, self._site.hub):
