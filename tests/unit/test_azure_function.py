@@ -7,8 +7,6 @@ import base64
 import json
 import logging
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +15,6 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from firstlight import pki
-from firstlight.deploy.bundle import CHECKOUT
 from firstlight.endpoint import interop_from
 from firstlight.identity import DeviceIdentity
 from firstlight.provision import Registration, Registry
@@ -188,17 +185,3 @@ def test_wrong_settings_are_a_500_and_a_sentence_until_they_are_right(
 
     assert (500, "SettingsError") == (wrong.status_code, failure["type"])
     assert [200, 401, 401] == [r.status_code for r in replies]
-
-
-def test_nothing_is_loaded_that_the_function_does_not_use() -> None:
-    """
-    Nothing of AWS, no command line, no management: every import is paid at every cold start.
-    """
-    foreign = ("boto3", "botocore", "click", "rich", "awscrt", "azure.mgmt", "firstlight.pki", "firstlight.boto")
-    code = (
-        f"import runpy, sys; runpy.run_path({str(azure_function.FILE)!r}); "
-        f"print([n for n in {foreign} if n in sys.modules], [n for n in sys.modules if 'registries.aws' in n])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
-
-    assert "[] []" == found.stdout.strip()

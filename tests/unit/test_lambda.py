@@ -1,8 +1,6 @@
 import asyncio
 import base64
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -250,15 +248,3 @@ def test_the_environment_of_the_stack_makes_the_endpoint(monkeypatch: pytest.Mon
 
 
 # not urllib.request: PyJWT loads it, in 3 ms, for a class of its own that we have no use for
-_FOREIGN = ("boto3", "botocore", "click", "rich", "aiohttp.web", "awscrt", "firstlight.boto", "firstlight.pki")
-
-
-def test_nothing_is_loaded_that_the_handler_does_not_use() -> None:
-    """
-    Every import is paid at every cold start.
-    """
-    code = f"import sys, lambdas.interop; print([name for name in {_FOREIGN} if name in sys.modules])"
-
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-
-    assert "[]" == found.stdout.strip()
