@@ -2,6 +2,7 @@
 What more than one suite needs.
 """
 
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -46,3 +47,12 @@ hub_units = 10
     with Laptop(folder / "state", regions=regions) as addresses:
         assert addresses.azure is not None
         yield addresses.azure
+
+
+def pytest_configure() -> None:
+    """
+    Whoever runs the tests in the background has them ignore signals, which every process they start would inherit.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
