@@ -86,7 +86,7 @@ class ControlPlane:
             )
         try:
             self._wait_until_ready()
-        except BaseException:
+        except BaseException:  # also when interrupted: a context that was not entered is not left
             self._stop()
             raise
         return self

@@ -69,7 +69,7 @@ def _tunnel(target: Door, seconds: float, host: str, port: int) -> socket.socket
     connection.set_tunnel(target.endpoint, target.port)
     try:
         connection.connect()
-    except BaseException:
+    except BaseException:  # also when cancelled: no connection is left behind
         connection.close()
         raise
     tcp: socket.socket = connection.sock
