@@ -12,6 +12,7 @@ _EXTRAS = {
     "boto3": "operate",
     "botocore": "operate",
     "click": "operate",
+    "py7zr": "operate",
     "rich": "operate",
     "awscrt": "verify",
     "awsiot": "verify",

@@ -10,8 +10,11 @@ Every error firstlight raises on purpose.
     ├── RegistryError            the cloud would not, or could not
     │   ├── NameTakenError           the name belongs to another certificate
     │   ├── InactiveError            the certificate is INACTIVE or REVOKED
-    │   ├── ThrottledError           still throttled when the deadline came
-    │   └── NotAttemptedError        the deadline came first; nothing was tried
+    │   ├── UnfinishedError          the cloud failed or did not answer; trying again may well do
+    │   │   ├── ThrottledError           still throttled when the deadline came
+    │   │   └── NotAttemptedError        the deadline came first; nothing was tried
+    │   └── QueuedError              not done yet, and carried on without the caller
+    ├── ManifestError            one entry of a manifest cannot be used
     ├── JitpError                a template does not, or did not, provision a device just in time
     ├── SettingsError            the environment of a handler is wrong     (exit 2)
     ├── RegionsError             regions.toml is wrong                     (exit 2)
@@ -124,7 +127,15 @@ class InactiveError(RegistryError):
         )
 
 
-class ThrottledError(RegistryError):
+class UnfinishedError(RegistryError):
+    """
+    The cloud failed, did not answer, or was not done in time.  Nothing speaks against trying again.
+    """
+
+    code = "unfinished"
+
+
+class ThrottledError(UnfinishedError):
     """
     The cloud was still throttling when the deadline came.
     """
@@ -132,12 +143,32 @@ class ThrottledError(RegistryError):
     code = "throttled"
 
 
-class NotAttemptedError(RegistryError):
+class NotAttemptedError(UnfinishedError):
     """
     The deadline came before this device's turn; nothing was tried.
     """
 
     code = "not-attempted"
+
+
+class QueuedError(RegistryError):
+    """
+    The device cannot connect yet; a queue has it, and provisioning continues without the caller.
+    """
+
+    code = "queued"
+
+    @classmethod
+    def of(cls) -> "QueuedError":
+        return cls("queued: provisioning continues, push again or ask for status.")
+
+
+class ManifestError(FirstlightError):
+    """
+    One entry of a manifest cannot be used; the others can.
+    """
+
+    code = "manifest"
 
 
 class JitpError(FirstlightError):

@@ -19,6 +19,10 @@ class Naming(StrEnum):
     FINGERPRINT = "fingerprint"
 
 
+# Names and values that a device is given besides its name; they come from a manifest's extra columns.
+Attributes = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True)
 class NamingRule:
     """
@@ -54,7 +58,8 @@ class DeviceIdentity:
     """
     Who a device is, as its cloud will know it.
 
-    `fingerprint` is 64 lower-case hex digits; `pem` is the leaf alone.
+    `fingerprint` is 64 lower-case hex digits; `pem` is the leaf alone.  `attributes` become attributes of the
+    thing on AWS and tags on Azure.
     """
 
     name: str
@@ -62,9 +67,12 @@ class DeviceIdentity:
     fingerprint: str
     pem: str
     common_name: str | None = None
+    attributes: Attributes = ()
 
     @classmethod
-    def from_certificate(cls, certificate: Certificate, rule: NamingRule) -> "DeviceIdentity":
+    def from_certificate(
+        cls, certificate: Certificate, rule: NamingRule, attributes: Attributes = ()
+    ) -> "DeviceIdentity":
         """
         Raises:
             IdentityError: the rule finds no name in *certificate*.
@@ -75,4 +83,5 @@ class DeviceIdentity:
             fingerprint=certificate.fingerprint,
             pem=certificate.pem,
             common_name=certificate.common_name,
+            attributes=attributes,
         )

@@ -12,7 +12,7 @@ from typing import Protocol
 from firstlight import certificates
 from firstlight.certificates import TrustedIssuers
 from firstlight.errors import CertificateError, FirstlightError, InactiveError, NameTakenError, NotAttemptedError
-from firstlight.identity import DeviceIdentity, NamingRule
+from firstlight.identity import Attributes, DeviceIdentity, NamingRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Candidate:
     ref: str
     certificate: bytes = field(default=b"", repr=False)
     error: FirstlightError | None = None
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Admission:
     rule: NamingRule
     trusted: TrustedIssuers | None = None
 
-    def identify(self, certificate: bytes, now: datetime) -> DeviceIdentity:
+    def identify(self, certificate: bytes, now: datetime, attributes: Attributes = ()) -> DeviceIdentity:
         """
         Raises:
             CertificateError: the certificate cannot be used, or its issuer is not trusted.
@@ -90,7 +91,7 @@ class Admission:
         leaf.require_device_leaf(now)
         if self.trusted is not None:
             self.trusted.require(leaf)
-        return DeviceIdentity.from_certificate(leaf, self.rule)
+        return DeviceIdentity.from_certificate(leaf, self.rule, attributes)
 
 
 async def provision(
@@ -125,7 +126,7 @@ def _identify(candidate: Candidate, admission: Admission, now: datetime) -> Devi
     if candidate.error is not None:
         return candidate.error
     try:
-        return admission.identify(candidate.certificate, now)
+        return admission.identify(candidate.certificate, now, candidate.attributes)
     except FirstlightError as e:
         return e
     except Exception:  # noqa: BLE001 -- whatever a certificate does to its reader, its neighbours are provisioned

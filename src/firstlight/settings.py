@@ -43,6 +43,12 @@ class Settings:
     hub: str = ""
     # Seconds a push may take: the gateway in front gives up at 29.
     deadline: int = 25
+    # Where a push leaves what it cannot finish by then (an SQS queue, an Azure Storage queue); empty: nowhere.
+    queue_url: str = ""
+    # The account's own quotas where they were raised, as in "RegisterCertificateWithoutCA=100,AttachPolicy=100".
+    quotas: str = ""
+    # A DynamoDB table that hears of each pushed certificate before it is provisioned; empty: none does.
+    announcements_table: str = ""
 
     @property
     def rule(self) -> NamingRule:

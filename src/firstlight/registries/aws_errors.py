@@ -4,7 +4,7 @@ What AWS IoT refused, or never answered, as one sentence for whoever pushed.
 
 import re
 
-from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError
+from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError, UnfinishedError
 from firstlight.registries.aws_answer import Answer
 
 _FAILED = "Failed creating and registering thing: "
@@ -56,10 +56,12 @@ def unfinished(answer: Answer) -> RegistryError:
     if answer.expired:
         return refusal(answer)
     if answer.failed:
-        return _error(f"AWS IoT failed at {operation} with {answer.code}", _PUSH_AGAIN)
+        return _unfinished(f"AWS IoT failed at {operation} with {answer.code}", _PUSH_AGAIN)
     if answer.late:
-        return _error(f"AWS IoT did not answer {operation} in time", _PUSH_AGAIN)
-    return _error(f"AWS IoT cannot be reached for {operation}", "Check the network, the region and the endpoint URL.")
+        return _unfinished(f"AWS IoT did not answer {operation} in time", _PUSH_AGAIN)
+    return _unfinished(
+        f"AWS IoT cannot be reached for {operation}", "Check the network, the region and the endpoint URL."
+    )
 
 
 def not_attempted() -> NotAttemptedError:
@@ -84,20 +86,24 @@ def no_endpoint(region: str) -> RegistryError:
     return _error(f"AWS IoT named no device endpoint in {region}", "Set FIRSTLIGHT_DEVICE_ENDPOINT.")
 
 
-def no_credentials() -> RegistryError:
-    return _error("the AWS credentials of this endpoint could not be had in time", _PUSH_AGAIN)
+def no_credentials() -> UnfinishedError:
+    return _unfinished("the AWS credentials of this endpoint could not be had in time", _PUSH_AGAIN)
 
 
 def surprising(problem: Exception) -> RegistryError:
     return _error(f"unexpected {type(problem).__name__}", "This is a bug of firstlight; please report it.")
 
 
-def unsettled(name: str) -> RegistryError:
-    return _error(f"the thing {name} is being changed by somebody else", _PUSH_AGAIN)
+def unsettled(name: str) -> UnfinishedError:
+    return _unfinished(f"the thing {name} is being changed by somebody else", _PUSH_AGAIN)
 
 
 def _error(problem: str, hint: str = "") -> RegistryError:
     return RegistryError(f"{_FAILED}{problem}.", hint=hint)
+
+
+def _unfinished(problem: str, hint: str = "") -> UnfinishedError:
+    return UnfinishedError(f"{_FAILED}{problem}.", hint=hint)
 
 
 def claimed_by_nobody(name: str) -> NameTakenError:

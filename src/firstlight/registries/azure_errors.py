@@ -4,7 +4,7 @@ What an IoT Hub refused, or never answered, as one sentence for whoever pushed.
 
 import re
 
-from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError
+from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError, UnfinishedError
 from firstlight.registries.azure_answer import Answer
 
 ROLE = "IoT Hub Registry Contributor"
@@ -20,10 +20,10 @@ def unfinished(answer: Answer, hub: str) -> RegistryError:
     Return why the hub's last *answer*, or its silence, ended the attempts.
     """
     if answer.late:
-        return _error(f"the hub {hub} did not answer in time", _PUSH_AGAIN)
+        return _unfinished(f"the hub {hub} did not answer in time", _PUSH_AGAIN)
     if answer.status == 0:
-        return _error(f"the hub {hub} cannot be reached", "Check the network and FIRSTLIGHT_HUB.")
-    return _error(f"the hub {hub} failed with {answer.code}", _PUSH_AGAIN)
+        return _unfinished(f"the hub {hub} cannot be reached", "Check the network and FIRSTLIGHT_HUB.")
+    return _unfinished(f"the hub {hub} failed with {answer.code}", _PUSH_AGAIN)
 
 
 def unknown_host(hub: str) -> RegistryError:
@@ -117,8 +117,8 @@ def other_kind(name: str, kind: str) -> NameTakenError:
     )
 
 
-def unsettled(name: str) -> RegistryError:
-    return _error(f"the device {name} is being changed by somebody else", _PUSH_AGAIN)
+def unsettled(name: str) -> UnfinishedError:
+    return _unfinished(f"the device {name} is being changed by somebody else", _PUSH_AGAIN)
 
 
 def surprising(problem: Exception) -> RegistryError:
@@ -127,3 +127,7 @@ def surprising(problem: Exception) -> RegistryError:
 
 def _error(problem: str, hint: str = "") -> RegistryError:
     return RegistryError(f"{_FAILED}{problem}.", hint=hint)
+
+
+def _unfinished(problem: str, hint: str = "") -> UnfinishedError:
+    return UnfinishedError(f"{_FAILED}{problem}.", hint=hint)

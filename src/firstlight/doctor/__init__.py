@@ -1,0 +1,3 @@
+"""
+Why a device does not connect: what stands between it and its cloud, in order.
+"""

@@ -1,0 +1,3 @@
+"""
+What becomes of devices and CAs after they were provisioned.
+"""

@@ -1,0 +1,3 @@
+"""
+Files of certificates: one file per format.
+"""

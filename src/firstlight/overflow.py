@@ -1,0 +1,104 @@
+"""
+What a push could not finish in time: the message that carries it on, and the work it asks for.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from firstlight.errors import FirstlightError, RequestError, UnfinishedError
+from firstlight.identity import Attributes
+from firstlight.provision import Admission, Candidate, Outcome, Registry, provision
+
+# Of the message's form; a worker refuses what a later sender wrote.
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """
+    One device to be provisioned later: the pusher's ref, its leaf certificate as PEM text, its attributes.
+    """
+
+    ref: str
+    pem: str = field(repr=False)
+    fingerprint: str = ""
+    attributes: Attributes = ()
+
+
+class Overflow(Protocol):
+    """
+    What a push needs of a queue.
+    """
+
+    async def put(self, waiting: Sequence[Waiting], *, deadline: float) -> Sequence[FirstlightError | None]:
+        """
+        Put each device into the queue; answer for each, in order, None or why it is not there.
+
+        What is not certainly there before *deadline* (the running loop's clock, seconds) is answered with an
+        error; it may be there all the same, which does no harm.  Nothing but cancellation is raised.
+        """
+
+
+def waiting_of(outcome: Outcome) -> Waiting | None:
+    """
+    Return what a queue has to carry on of *outcome*; None if it is done, or trying again cannot help it.
+    """
+    who = outcome.identity
+    if who is None or not isinstance(outcome.error, UnfinishedError):
+        return None
+    return Waiting(outcome.ref, who.pem, who.fingerprint, who.attributes)
+
+
+def encode(waiting: Iterable[Waiting]) -> str:
+    """
+    Return the message that `decode` reads: JSON, `{"v": 1, "certs": [{"ref", "cert", "attributes"}]}`, cert as PEM.
+    """
+    return json.dumps({"v": _VERSION, "certs": [_entry(w) for w in waiting]}, separators=(",", ":"))
+
+
+def decode(message: str) -> list[Candidate]:
+    """
+    Return the candidates of *message*.
+
+    Raises:
+        RequestError: nobody here wrote it.
+    """
+    try:
+        body = json.loads(message)
+        if body["v"] != _VERSION:
+            raise RequestError("The message is of another version of firstlight.")
+        return [_candidate(entry) for entry in body["certs"]]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as e:
+        raise RequestError("The message is not one of firstlight's queue.") from e
+
+
+async def work_off(
+    messages: Sequence[Sequence[Candidate]],
+    registry: Registry,
+    *,
+    admission: Admission,
+    now: Callable[[], datetime],
+    deadline: float,
+) -> list[list[Outcome]]:
+    """
+    Provision the candidates of all *messages* together; return the outcomes of each message.
+
+    A message is done when `waiting_of` has nothing of its outcomes left and none is a refusal that an
+    operator can lift; delivering it twice does no harm.
+    """
+    together = [candidate for message in messages for candidate in message]
+    outcomes = iter(await provision(together, registry, admission=admission, now=now, deadline=deadline))
+    return [[next(outcomes) for _ in message] for message in messages]
+
+
+def _entry(waiting: Waiting) -> dict[str, Any]:
+    entry: dict[str, Any] = {"ref": waiting.ref, "cert": waiting.pem}
+    return entry | ({"attributes": dict(waiting.attributes)} if waiting.attributes else {})
+
+
+def _candidate(entry: Any) -> Candidate:
+    attributes = tuple((str(k), str(v)) for k, v in entry.get("attributes", {}).items())
+    return Candidate(str(entry["ref"]), str(entry["cert"]).encode(), attributes=attributes)

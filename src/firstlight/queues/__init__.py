@@ -1,0 +1,3 @@
+"""
+The queues that carry on what a push could not finish: one file per cloud.
+"""
