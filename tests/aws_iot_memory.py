@@ -10,14 +10,14 @@ from typing import Any
 from firstlight.certificates import Certificate
 from firstlight.errors import RegistryError
 from firstlight.jitp import template
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.registry import (
     Issuer,
     RegisteredCertificate,
     RegisteredThing,
-    Role,
     Template,
 )
+from firstlight.policies.iam_role import Role
+from firstlight.policies.place import Place
 
 PLACE = Place("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/Provisioning"

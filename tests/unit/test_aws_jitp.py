@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from firstlight.jitp import template
-from firstlight.local.aws_iot.registry import RegisteredCertificate, RegisteredThing, Role
+from firstlight.local.aws_iot.registry import RegisteredCertificate, RegisteredThing
+from firstlight.policies.iam_role import Role
 from tests.aws_iot_memory import EVERYTHING, ROLE, TRUST, MemoryAwsIot, issuer_of
 from tests.factory import Factory
 from tests.front_door_cases import Case

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight.errors import RegistryError
-from firstlight.local.aws_iot import variables
-from firstlight.local.aws_iot.iot_policy import Action, Permissions
-from firstlight.local.aws_iot.patterns import Context, meets
-from firstlight.local.aws_iot.statements import allowed, parse
-from firstlight.local.aws_iot.variables import Thing
+from firstlight.policies import variables
+from firstlight.policies.iot_policy import Action, Permissions
+from firstlight.policies.patterns import Context, meets
+from firstlight.policies.statements import allowed, parse
+from firstlight.policies.variables import Thing
 from tests.factory import Factory
 
 ARN = "arn:aws:iot:eu-west-1:123456789012:"

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from firstlight.certificates import Certificate
 from firstlight.local.aws_iot.client import AwsClient
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.registry import ACTIVE, PENDING, RegisteredCertificate, Registry
-from firstlight.local.aws_iot.variables import Thing
 from firstlight.local.mqtt import Hello, Reason, Refusal
 from firstlight.local.mqtt.packets import V5
+from firstlight.policies.place import Place
+from firstlight.policies.variables import Thing
 
 # Only a policy that uses them makes it worthwhile to ask for them.
 _DETAILS = ("thingtypename", "attributes[")

@@ -9,8 +9,6 @@ from firstlight import certificates
 from firstlight.boto import Credentials, client, refusals
 from firstlight.certificates import Certificate
 from firstlight.errors import CertificateError
-from firstlight.local.aws_iot.boto_role import read_role
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.recall import Recall
 from firstlight.local.aws_iot.registry import (
     ACTIVE,
@@ -18,9 +16,11 @@ from firstlight.local.aws_iot.registry import (
     Issuer,
     RegisteredCertificate,
     RegisteredThing,
-    Role,
     Template,
 )
+from firstlight.policies import iam_role
+from firstlight.policies.iam_role import Role
+from firstlight.policies.place import Place
 
 _T = TypeVar("_T")
 
@@ -72,7 +72,12 @@ class BotoRegistry:
     def role(self, arn: str) -> Role | None:
         if f"::{self._place.account}:role/" not in arn:
             return None
-        return self._recall("role", arn, lambda: read_role(self._iam, arn))
+
+        def ask() -> Role | None:
+            with refusals(f"Reading the role {arn.rpartition('/')[2]}"):
+                return iam_role.read(self._iam, arn)
+
+        return self._recall("role", arn, ask)
 
     def policies_of(self, certificate_arn: str) -> tuple[str, ...]:
         with refusals("Looking up the certificate's policies"):

@@ -4,14 +4,14 @@ A device that was let in, and what its policies let it do.
 
 from collections.abc import Mapping
 
-from firstlight.local.aws_iot import variables
-from firstlight.local.aws_iot.iot_policy import Action, Permissions
-from firstlight.local.aws_iot.patterns import Context
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.registry import RegisteredCertificate
-from firstlight.local.aws_iot.statements import parse
-from firstlight.local.aws_iot.variables import Thing
 from firstlight.local.mqtt import Hello, Reason
+from firstlight.policies import variables
+from firstlight.policies.iot_policy import Action, Permissions
+from firstlight.policies.patterns import Context
+from firstlight.policies.place import Place
+from firstlight.policies.statements import parse
+from firstlight.policies.variables import Thing
 
 _MAX_TOPIC = 256
 _MAX_LEVELS = 8

@@ -20,11 +20,11 @@ from firstlight.boto import Credentials
 from firstlight.local.aws_iot.attempts import Attempt, AttemptLog
 from firstlight.local.aws_iot.boto_registry import BotoRegistry
 from firstlight.local.aws_iot.personality import AwsIot
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.recall import Recall
 from firstlight.local.mqtt import FrontDoor, Journal, Message
 from firstlight.local.mqtt.journal import to_log
 from firstlight.local.mqtt.trust import ca_file, endpoint_context
+from firstlight.policies.place import Place
 
 LOOPBACK = ("localhost", "127.0.0.1")
 

@@ -15,10 +15,10 @@ from firstlight.local.aws_iot.admission import Newcomer, look_up, refused_at_sig
 from firstlight.local.aws_iot.attempts import Attempt, AttemptLog
 from firstlight.local.aws_iot.client import AwsClient
 from firstlight.local.aws_iot.issuers import signer
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.provisioning import Provisioned, provision
 from firstlight.local.aws_iot.registry import ACTIVE, PENDING, Issuer, Registry
 from firstlight.local.mqtt import Client, Dialect, Hello, Message, Publisher, Refusal
+from firstlight.policies.place import Place
 
 _LOG = logging.getLogger("firstlight.aws_iot")
 _T = TypeVar("_T")

@@ -9,10 +9,10 @@ from firstlight.certificates import Certificate
 from firstlight.errors import JitpError
 from firstlight.jitp import meaning
 from firstlight.jitp.meaning import Resources
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.registry import Issuer, Registry
-from firstlight.local.aws_iot.role import AssumedRole
 from firstlight.local.aws_iot.thing_provisioning import ThingRun
+from firstlight.policies.place import Place
+from firstlight.policies.role import AssumedRole
 
 _TYPE = "JITP"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from firstlight.certificates import Certificate
+from firstlight.policies.iam_role import Role
 
 ACTIVE, PENDING = "ACTIVE", "PENDING_ACTIVATION"
 
@@ -52,18 +53,6 @@ class Template:
     role_arn: str
     kind: str
     enabled: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
-    """
-    A role with all its policy documents by name; `boundary` is its permissions boundary's document, if any.
-    """
-
-    arn: str
-    trust: str
-    policies: Mapping[str, str]
-    boundary: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from firstlight.errors import JitpError
 from firstlight.jitp.meaning import Resources
-from firstlight.local.aws_iot.place import Place
 from firstlight.local.aws_iot.registry import RegisteredThing, Registry
-from firstlight.local.aws_iot.role import AssumedRole
+from firstlight.policies.place import Place
+from firstlight.policies.role import AssumedRole
 
 
 class ThingRun:

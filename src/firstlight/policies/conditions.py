@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from firstlight.local.aws_iot.patterns import Context, meets, substituted
+from firstlight.policies.patterns import Context, meets, substituted
 
 _Test = Callable[[str, str, Context], bool]
 

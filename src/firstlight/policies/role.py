@@ -3,10 +3,10 @@ The provisioning role: may AWS IoT assume it here, and may it do what the templa
 """
 
 from firstlight.errors import JitpError
-from firstlight.local.aws_iot.patterns import Context
-from firstlight.local.aws_iot.place import Place
-from firstlight.local.aws_iot.registry import Role
-from firstlight.local.aws_iot.statements import allowed, parse
+from firstlight.policies.iam_role import Role
+from firstlight.policies.patterns import Context
+from firstlight.policies.place import Place
+from firstlight.policies.statements import allowed, parse
 
 SERVICE = "iot.amazonaws.com"
 
@@ -45,6 +45,16 @@ class AssumedRole:
         self._statements = [s for title, document in role.policies.items() for s in parse(document, title)]
         self._boundary = parse(role.boundary, f"boundary of {name}") if role.boundary else None
 
+    def refuses(self, action: str, *resources: str) -> str | None:
+        """
+        Return the first of *resources* on which the role may not do *action*, or None when it may on all.
+        """
+        for resource in resources:
+            for statements in (self._statements, self._boundary):
+                if statements is not None and not allowed(statements, action, resource, self._context):
+                    return resource
+        return None
+
     def require(self, action: str, *resources: str) -> None:
         """
         Return only if the role may do *action* on each of *resources*.
@@ -52,10 +62,9 @@ class AssumedRole:
         Raises:
             JitpError: it may not.
         """
-        for resource in resources:
-            for statements in (self._statements, self._boundary):
-                if statements is not None and not allowed(statements, action, resource, self._context):
-                    raise JitpError(
-                        f"The provisioning role {self._name} may not {action} on {resource}.",
-                        hint="Add the action to the role; the next connection tries again.",
-                    )
+        refused = self.refuses(action, *resources)
+        if refused is not None:
+            raise JitpError(
+                f"The provisioning role {self._name} may not {action} on {refused}.",
+                hint="Add the action to the role; the next connection tries again.",
+            )

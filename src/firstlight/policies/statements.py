@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from firstlight.errors import RegistryError
-from firstlight.local.aws_iot.conditions import Condition
-from firstlight.local.aws_iot.patterns import Context, compiled, expression
+from firstlight.policies.conditions import Condition
+from firstlight.policies.patterns import Context, compiled, expression
 
 _NOBODY = Context({})
 

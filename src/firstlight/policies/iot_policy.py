@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 
-from firstlight.local.aws_iot.patterns import Context, compiled
-from firstlight.local.aws_iot.statements import Statement
+from firstlight.policies.patterns import Context, compiled
+from firstlight.policies.statements import Statement
 
 
 class Action(StrEnum):
