@@ -24,11 +24,12 @@ class Condition(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Sought:
     """
-    A device that is asked about: its fingerprint (64 lower-case hex digits), and its name if that is known.
+    A device that is asked about: its fingerprint (64 lower-case hex digits), and what its certificate says if known.
     """
 
     fingerprint: str
     name: str = ""
+    common_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

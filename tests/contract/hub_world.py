@@ -86,6 +86,10 @@ class HubWorld:
         """
         self.stub.limits = Limits(**limits)
 
+    @property
+    def registry_host(self) -> str:
+        return self.at.hub
+
     def can_connect(self, device: DeviceIdentity) -> bool:
         return self.stub.registry.able().get(device.name) == device.fingerprint.upper()
 

@@ -51,6 +51,10 @@ class LaptopHubWorld:
         self._stack.push_async_callback(registry.close)
         return registry
 
+    @property
+    def registry_host(self) -> str:
+        return self.hub.host
+
     def take_role_away(self) -> None:
         self._world.directory.assignments.clear()
 

@@ -39,12 +39,12 @@ class SlowToken(Token):
         await asyncio.Event().wait()
 
 
-async def _refused(world: HubWorld, new_devices: NewDevices, **process: Any) -> str:
+async def _refused(world: HubWorld, new_devices: NewDevices, *, code: str = "registry", **process: Any) -> str:
     """
-    Return the one sentence that a push of 250 is answered with.
+    Return the one sentence that a push of 250 is answered with, and its *code*.
     """
     registrations = await register(world.another_process(**process), *new_devices(250))
-    assert ["registry"] * 250 == codes(registrations)
+    assert [code] * 250 == codes(registrations)
     (sentence,) = {str(r.error) for r in registrations}
     assert "\n" not in sentence
     return sentence
@@ -145,7 +145,9 @@ def test_a_host_that_does_not_listen_is_named(in_hub: InHub, new_devices: NewDev
     """
 
     async def promise(world: HubWorld) -> None:
-        assert "the hub localhost:1 cannot be reached" in await _refused(world, new_devices, hub="localhost:1")
+        sentence = await _refused(world, new_devices, hub="localhost:1", code="unfinished")
+
+        assert "the hub localhost:1 cannot be reached" in sentence
 
     in_hub(promise)
 

@@ -4,13 +4,21 @@ What an IoT Hub refused, or never answered, as one sentence for whoever pushed.
 
 import re
 
-from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError, UnfinishedError
+from firstlight.errors import (
+    FirstlightError,
+    NameTakenError,
+    NotAttemptedError,
+    RegistryError,
+    ThrottledError,
+    UnfinishedError,
+)
 from firstlight.registries.azure_answer import Answer
 
 ROLE = "IoT Hub Registry Contributor"
 _NO_ROLE = re.compile(r"no assigned permissions|is not authorized for", re.IGNORECASE)
 _NOT_ALLOWED = frozenset({"HTTP 403", "403", "IotHubUnauthorizedAccess", "IotHubUnauthorized"})
 _FAILED = "Failed creating and registering thing: "
+_ASK_AGAIN = "Ask again."
 _PUSH_AGAIN = "Push again; what was done is kept."
 _CHECK = "Check FIRSTLIGHT_HUB, and what stands between this endpoint and the hub."
 
@@ -119,6 +127,27 @@ def other_kind(name: str, kind: str) -> NameTakenError:
 
 def unsettled(name: str) -> UnfinishedError:
     return _unfinished(f"the device {name} is being changed by somebody else", _PUSH_AGAIN)
+
+
+def nameless() -> RegistryError:
+    """
+    Return that a hub cannot be asked about a fingerprint.
+    """
+    return RegistryError(
+        "An IoT Hub finds devices by name, and this one's is not known.",
+        hint="Send the certificate instead of its fingerprint.",
+    )
+
+
+def asking(problem: FirstlightError) -> FirstlightError:
+    """
+    Return why nothing can be said of a device that was asked about: *problem*, told of a question.
+    """
+    if isinstance(problem, NotAttemptedError):
+        return NotAttemptedError("Nothing can be said of it: the deadline came first.", hint=_ASK_AGAIN)
+    hint = _ASK_AGAIN if isinstance(problem, UnfinishedError) else problem.hint
+    words = problem.message.removeprefix(_FAILED).replace("to register devices", "to look at devices")
+    return type(problem)(f"Nothing can be said of it: {words}", hint=hint)
 
 
 def surprising(problem: Exception) -> RegistryError:

@@ -44,6 +44,32 @@ def problem(found: dict[str, Any], identity: DeviceIdentity, preferred: Means) -
     return None if status == "enabled" else InactiveError.of(status)
 
 
+def missing(found: dict[str, Any], identity: DeviceIdentity, preferred: Means) -> tuple[str, ...]:
+    """
+    Return in words what the device *found* lacks for *identity* to connect; nothing exactly when `problem` has none.
+    """
+    first = problem(found, identity, preferred)
+    if first is None:
+        return ()
+    status = str(found.get("status") or "of unknown status").lower()
+    words = () if status == "enabled" else (f"it is {status}",)
+    return words if isinstance(first, InactiveError) else (*words, _lacking(found))
+
+
+def _lacking(found: dict[str, Any]) -> str:
+    proof = found.get("authentication")
+    kind = str(proof.get("type") or "") if isinstance(proof, dict) else ""
+    match kind.lower():
+        case "selfsigned":
+            return "it has another thumbprint"
+        case "certificateauthority":
+            return "it is let in by a CA, not by this thumbprint"
+        case "sas":
+            return "it is let in by a shared key, not by this thumbprint"
+        case _:
+            return f"it is let in by {kind or 'nothing known'}, not by this thumbprint"
+
+
 def _thumbprints(proof: dict[str, Any]) -> set[str]:
     thumbprints = proof.get("x509Thumbprint")
     if not isinstance(thumbprints, dict):

@@ -13,12 +13,15 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from firstlight.errors import SettingsError
 from firstlight.identity import DeviceIdentity
+from firstlight.inspection import Sought, Standing
 from firstlight.provision import Registration
 from firstlight.registries import azure_errors
 from firstlight.registries.azure_authentication import Means
 from firstlight.registries.azure_http import AzureHttp
+from firstlight.registries.azure_inspection import AzureInspection
 from firstlight.registries.azure_pace import Pace, Patience
-from firstlight.registries.azure_push import AzurePush, Site
+from firstlight.registries.azure_push import AzurePush
+from firstlight.registries.azure_rounds import Site
 
 __all__ = ["AzureIotRegistry", "Means", "Patience"]
 
@@ -30,7 +33,7 @@ class AzureIotRegistry:
     The device identities of one IoT Hub.
 
     Make one per process and keep it: connections, the token and the pace the hub allows are kept
-    from push to push.  It belongs to the event loop of its first `register`.  *hub* is a host name,
+    from push to push.  It belongs to the event loop of its first call.  *hub* is a host name,
     with a port if need be; *ca_file* (PEM) stands in for the system's CAs; *proxy* is a URL.
     """
 
@@ -68,6 +71,12 @@ class AzureIotRegistry:
         if asyncio.get_running_loop().time() >= deadline:
             return [Registration(error=azure_errors.not_attempted())] * len(devices)
         return await AzurePush(self._site, devices, deadline=deadline).run()
+
+    async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> list[Standing]:
+        """
+        See `firstlight.inspection.Inspector`.  A hub knows devices by name only: without one there is an error.
+        """
+        return await AzureInspection(self._site, devices, deadline=deadline).run()
 
     async def close(self) -> None:
         """
