@@ -14,6 +14,8 @@ AWS_DEFAULT = {
     "DescribeCertificate": 10.0,
     "UpdateCertificate": 10.0,
     "ListThingPrincipals": 10.0,
+    "ListPrincipalThings": 10.0,
+    "ListAttachedPolicies": 15.0,
     "AttachPolicy": 15.0,
     "GetPolicy": 10.0,
     "DescribeEndpoint": 10.0,

@@ -111,6 +111,20 @@ def list_principals(registry: Registry, request: Request) -> _Document:
     return {"principals": found[start : start + 2], **more}
 
 
+def list_principal_things(registry: Registry, request: Request) -> _Document:
+    arn = _principal(registry, request)
+    return {"things": sorted(name for name, thing in registry.things.items() if arn in thing.principals)}
+
+
+def list_attached_policies(registry: Registry, request: Request) -> _Document:
+    # One to a page, as above.
+    registry.certificate(request.name.rpartition("/")[2])
+    found = sorted(registry.attached.get(request.name, ()))
+    start = int(request.query.get("marker", 0))
+    more = {"nextMarker": str(start + 1)} if len(found) > start + 1 else {}
+    return {"policies": [{"policyName": name} for name in found[start : start + 1]], **more}
+
+
 def attach_policy(registry: Registry, request: Request) -> _Document:
     registry.require_policy(request.name)
     target = str(request.body.get("target"))
@@ -158,6 +172,8 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", "things/*/principals"): ("ListThingPrincipals", list_principals),
     ("PUT", "target-policies/*"): ("AttachPolicy", attach_policy),
     ("POST", "target-policies/*"): ("DetachPolicy", detach_policy),
+    ("POST", "attached-policies/*"): ("ListAttachedPolicies", list_attached_policies),
+    ("GET", "principals/things"): ("ListPrincipalThings", list_principal_things),
     ("GET", "policies/*"): ("GetPolicy", get_policy),
     ("GET", "endpoint"): ("DescribeEndpoint", describe_endpoint),
 }
@@ -168,7 +184,7 @@ def operation(method: str, segments: list[str]) -> tuple[str, Handler]:
     Return AWS's name of the operation, and how the stub does it.
     """
     named = [*segments]
-    if len(named) > 1 and named[0] != "certificate":
+    if len(named) > 1 and named[0] not in {"certificate", "principals"}:
         named[1] = "*"
     try:
         return _OPERATIONS[method, "/".join(named)]

@@ -64,7 +64,7 @@ def registry_grants(stack: Stack, settings: Settings) -> list[Grant]:
         return stack.format_arn(service="iot", resource=kind, resource_name=name)
 
     certificate, thing = arn("cert", "*"), arn("thing", f"{settings.rule.prefix}*")
-    unscoped = [Operation.REGISTER_CERTIFICATE]
+    unscoped = [Operation.REGISTER_CERTIFICATE, Operation.LIST_ATTACHED_POLICIES]
     if not settings.device_endpoint:
         unscoped.append(Operation.DESCRIBE_ENDPOINT)
     return [
@@ -74,6 +74,7 @@ def registry_grants(stack: Stack, settings: Settings) -> list[Grant]:
             Operation.ATTACH_PRINCIPAL,
             Operation.ATTACH_POLICY,
             Operation.DESCRIBE_CERTIFICATE,
+            Operation.LIST_PRINCIPAL_THINGS,
             on=[certificate],
             reason=_UNKNOWN_YET,
         ),

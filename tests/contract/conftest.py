@@ -50,6 +50,14 @@ def in_any_world(request: pytest.FixtureRequest) -> InAny:
 
 
 @pytest.fixture(params=["stub", "laptop"])
+def in_any_inspected_world(request: pytest.FixtureRequest) -> InAny:
+    """
+    The worlds whose registry also says what a device is.
+    """
+    return _in(request, request.param)
+
+
+@pytest.fixture(params=["stub", "laptop"])
 def in_aws(request: pytest.FixtureRequest) -> InAws:
     return _in(request, request.param)
 

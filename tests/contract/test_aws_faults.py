@@ -83,7 +83,7 @@ def test_a_call_that_always_fails_is_an_error_that_names_it(
         (failed,) = await register(world.another_process(patience=HELPLESS), device)
 
         assert failed.error is not None
-        assert "registry" == failed.error.code
+        assert "unfinished" == failed.error.code
         assert call in failed.error.message
         assert not failed.endpoint
         world.weather()
@@ -157,7 +157,7 @@ def test_a_hanging_call_is_answered_at_the_deadline(in_stub: InStub, new_devices
 
         registrations = await register(registry, *new_devices(5), seconds=0.3)
 
-        assert ["registry"] * 2 + ["not-attempted"] * 3 == codes(registrations)
+        assert ["unfinished"] * 2 + ["not-attempted"] * 3 == codes(registrations)
         assert registrations[0].error is not None
         assert "AWS IoT did not answer CreateThing in time" in registrations[0].error.message
 
@@ -177,7 +177,7 @@ def test_a12_without_an_endpoint_no_device_succeeds_and_nothing_is_made(
 
         registrations = await register(world.another_process(), *devices)
 
-        assert ["registry"] * 3 == codes(registrations)
+        assert ["unfinished"] * 3 == codes(registrations)
         assert all(r.error and "DescribeEndpoint" in r.error.message for r in registrations)
         assert {} == world.stub.registry.things
         assert {} == world.stub.registry.certificates
@@ -195,7 +195,7 @@ def test_a11_a_failing_get_policy_is_no_policy_attached(in_stub: InStub, new_dev
 
         registrations = await register(world.another_process(), *new_devices(3))
 
-        assert ["registry"] * 3 == codes(registrations)
+        assert ["unfinished"] * 3 == codes(registrations)
         assert {} == world.stub.registry.things
 
     in_stub(promise)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from firstlight.identity import DeviceIdentity
+from firstlight.inspection import Inspector, Sought, Standing
 from firstlight.provision import Registration, Registry
 from firstlight.registries.memory import MemoryRegistry
 
@@ -90,6 +91,13 @@ async def register(registry: Registry, *devices: DeviceIdentity, seconds: float 
     Register *devices* with *seconds* to do it in.
     """
     return await registry.register(devices, deadline=asyncio.get_running_loop().time() + seconds)
+
+
+async def inspect(inspector: Inspector, *sought: Sought, seconds: float = 30.0) -> Sequence[Standing]:
+    """
+    Ask about each of *sought* with *seconds* to do it in.
+    """
+    return await inspector.inspect(sought, deadline=asyncio.get_running_loop().time() + seconds)
 
 
 async def until(happened: Callable[[], bool]) -> None:

@@ -30,6 +30,8 @@ CALLED = (
     "iot:RegisterCertificateWithoutCA",
     "iot:UpdateThing",
 )
+# A status request asks with these; tests/contract shows that it does.
+ASKED = ("iot:ListAttachedPolicies", "iot:ListPrincipalThings")
 # Lambda itself uses these, as AWSLambdaBasicExecutionRole has them; ministack writes logs without asking.
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
@@ -145,8 +147,8 @@ def test_the_role_is_neither_short_nor_long(role: Role) -> None:
         action for s in role.document["Statement"] if "*" in _listed(s["Resource"]) for action in _listed(s["Action"])
     }
 
-    assert {*CALLED, *LOGS} == role.actions
-    assert {"iot:RegisterCertificateWithoutCA", "iot:DescribeEndpoint"} == everywhere
+    assert {*CALLED, *ASKED, *LOGS} == role.actions
+    assert {"iot:RegisterCertificateWithoutCA", "iot:DescribeEndpoint", "iot:ListAttachedPolicies"} == everywhere
 
 
 def test_with_the_whole_role_every_device_is_provisioned(role: Role, bench: Bench) -> None:

@@ -46,6 +46,12 @@ _CALLS: list[tuple[Call, Invoke]] = [
         aws_operations.list_principals(THING, "a b/c=="),
         lambda iot: iot.list_thing_principals(thingName=THING, nextToken="a b/c=="),
     ),
+    (aws_operations.list_principal_things(ARN), lambda iot: iot.list_principal_things(principal=ARN)),
+    (aws_operations.list_attached_policies(ARN), lambda iot: iot.list_attached_policies(target=ARN)),
+    (
+        aws_operations.list_attached_policies(ARN, "a b/c=="),
+        lambda iot: iot.list_attached_policies(target=ARN, marker="a b/c=="),
+    ),
     (
         aws_operations.merge_attributes(THING, ATTRIBUTES, version=7),
         lambda iot: iot.update_thing(

@@ -4,10 +4,18 @@ What AWS IoT refused, or never answered, as one sentence for whoever pushed.
 
 import re
 
-from firstlight.errors import NameTakenError, NotAttemptedError, RegistryError, ThrottledError, UnfinishedError
+from firstlight.errors import (
+    FirstlightError,
+    NameTakenError,
+    NotAttemptedError,
+    RegistryError,
+    ThrottledError,
+    UnfinishedError,
+)
 from firstlight.registries.aws_answer import Answer
 
 _FAILED = "Failed creating and registering thing: "
+_ASKED = "Failed looking the device up: "
 _PUSH_AGAIN = "Push again; what was done is kept."
 
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "ForbiddenException", "UnauthorizedException"})
@@ -66,6 +74,15 @@ def unfinished(answer: Answer) -> RegistryError:
 
 def not_attempted() -> NotAttemptedError:
     return NotAttemptedError(f"{_FAILED}not attempted before the deadline, push again.")
+
+
+def of_a_question(error: FirstlightError) -> FirstlightError:
+    """
+    Return *error* in the words of whoever only asked what a device is, and pushed nothing.
+    """
+    again = isinstance(error, UnfinishedError) or error.hint == _PUSH_AGAIN
+    message = error.message.replace(_FAILED, _ASKED, 1).removesuffix(", push again.").rstrip(".") + "."
+    return type(error)(message, hint="Ask again." if again else error.hint)
 
 
 def illegal_name(name: str) -> RegistryError:

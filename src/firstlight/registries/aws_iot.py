@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 
 from firstlight.errors import FirstlightError, SettingsError
 from firstlight.identity import DeviceIdentity
+from firstlight.inspection import Condition, Sought, Standing
 from firstlight.provision import Registration
 from firstlight.registries import aws_errors
+from firstlight.registries.aws_abreast import abreast
 from firstlight.registries.aws_account import Account
 from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
 from firstlight.registries.aws_credentials import CredentialCache, Keys, environment_credentials
 from firstlight.registries.aws_device import AwsDevice
 from firstlight.registries.aws_http import AwsHttp
+from firstlight.registries.aws_inspection import AwsInspection
 from firstlight.registries.pacing import Window
 from firstlight.registries.sigv4 import Credentials
 
@@ -57,6 +60,9 @@ class AwsIotRegistry:
         self._window = Window(max_in_flight)
         cache, patience = CredentialCache(credentials), patience or Patience()
         self._calls = AwsCalls(self._http, cache, patience, self._window)
+        # The operations that look a device up have quotas of their own, which say nothing about pushes.
+        self._questions = Window(max_in_flight)
+        self._asking = AwsCalls(self._http, cache, patience, self._questions)
         self._account = Account(
             # How often the policy may be asked for says nothing about devices, hence no window.
             AwsCalls(self._http, cache, patience),
@@ -76,13 +82,21 @@ class AwsIotRegistry:
             await self._account.ask(Turn(deadline))
         except FirstlightError as e:
             return [Registration(error=e)] * len(devices)
-        running: list[asyncio.Task[Registration]] = []
-        async with asyncio.TaskGroup() as group:
-            until = self._window.last_entry(now=loop.time(), deadline=deadline)
-            while len(running) < len(devices) and await self._entered(until):
-                running.append(self._started(group, devices[len(running)], deadline))
-        left = len(devices) - len(running)
-        return [task.result() for task in running] + [Registration(error=aws_errors.not_attempted())] * left
+        done = await abreast(devices, self._register, window=self._window, deadline=deadline)
+        return done + [Registration(error=aws_errors.not_attempted())] * (len(devices) - len(done))
+
+    async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> list[Standing]:
+        """
+        See `firstlight.inspection.Inspector`.
+        """
+        if asyncio.get_running_loop().time() >= deadline:
+            return [_unsaid(aws_errors.not_attempted())] * len(devices)
+        try:
+            await self._account.ask(Turn(deadline))
+        except FirstlightError as e:
+            return [_unsaid(e)] * len(devices)
+        done = await abreast(devices, self._inspect, window=self._questions, deadline=deadline)
+        return done + [_unsaid(aws_errors.not_attempted())] * (len(devices) - len(done))
 
     async def close(self) -> None:
         """
@@ -90,30 +104,9 @@ class AwsIotRegistry:
         """
         await self._http.close()
 
-    async def _entered(self, until: float) -> bool:
-        if asyncio.get_running_loop().time() > until:
-            return False
-        if self._window.entered_at_once():
-            return True
-        try:
-            async with asyncio.timeout_at(until):
-                await self._window.enter()
-        except TimeoutError:
-            return False
-        return True
-
-    def _started(
-        self, group: asyncio.TaskGroup, identity: DeviceIdentity, deadline: float
-    ) -> asyncio.Task[Registration]:
+    async def _register(self, identity: DeviceIdentity, turn: Turn) -> Registration:
         clock = asyncio.get_running_loop().time
-        entered, turn = clock(), Turn(deadline)
-        task = group.create_task(self._register(identity, turn, entered))
-        # A callback, because a task that is cancelled before it runs has no `finally` either.
-        task.add_done_callback(lambda _: self._window.leave(entered=entered, now=clock(), throttled=turn.throttled > 0))
-        return task
-
-    async def _register(self, identity: DeviceIdentity, turn: Turn, entered: float) -> Registration:
-        endpoint = ""
+        entered, endpoint = clock(), ""
         error: FirstlightError | None = None
         try:
             endpoint = await AwsDevice(identity, self._account, self._calls, turn).register()
@@ -122,7 +115,21 @@ class AwsIotRegistry:
         except Exception as e:  # noqa: BLE001 -- a surprise in one device must not cost the others their answers
             error = aws_errors.surprising(e)
             error.__cause__ = e
-        return Registration(endpoint, error, turn.throttled, asyncio.get_running_loop().time() - entered)
+        return Registration(endpoint, error, turn.throttled, clock() - entered)
+
+    async def _inspect(self, sought: Sought, turn: Turn) -> Standing:
+        try:
+            return await AwsInspection(sought, self._account, self._asking, turn).standing()
+        except FirstlightError as e:
+            return _unsaid(e)
+        except Exception as e:  # noqa: BLE001 -- as above
+            error = aws_errors.surprising(e)
+            error.__cause__ = e
+            return _unsaid(error)
+
+
+def _unsaid(error: FirstlightError) -> Standing:
+    return Standing(Condition.UNKNOWN, error=aws_errors.of_a_question(error))
 
 
 def _endpoint_url(region: str) -> str:

@@ -71,7 +71,7 @@ class Name:
         if owner == self.identity.fingerprint:
             # An operator gave the thing another attribute, a type or a billing group.
             return True
-        principals = await self._principals()
+        principals = await principals_of(self.identity.name, self.calls, self.turn)
         mine = [p for p in principals if p.endswith(f":cert/{self.identity.fingerprint}")]
         if mine and len(mine) == len(principals):
             # Attached by the reference, by just-in-time provisioning or by hand.
@@ -101,22 +101,26 @@ class Name:
             raise aws_errors.refusal(merged)
         return True
 
-    async def _principals(self) -> list[str]:
-        found: list[str] = []
-        token = ""
-        while True:
-            listed = await self.calls(aws_operations.list_principals(self.identity.name, token), self.turn)
-            if not listed.ok and not listed.missing:
-                raise aws_errors.refusal(listed)
-            page = listed.document()
-            found += map(str, page.get("principals", ()))
-            token = str(page.get("nextToken") or "")
-            if not token:
-                return found
-
     async def _has_given_up(self, certificate_id: str) -> bool:
         described = await self.calls(aws_operations.describe_certificate(certificate_id), self.turn)
         if described.missing:
             # Another process may be about to register it, so the name is not free.
             raise aws_errors.claimed_by_nobody(self.identity.name)
         return described.ok and described.certificate_status == "REVOKED"
+
+
+async def principals_of(thing: str, calls: AwsCalls, turn: Turn) -> list[str]:
+    """
+    Return the ARNs of all that is attached to *thing*; nothing is if there is no such thing.
+    """
+    found: list[str] = []
+    token = ""
+    while True:
+        listed = await calls(aws_operations.list_principals(thing, token), turn)
+        if not listed.ok and not listed.missing:
+            raise aws_errors.refusal(listed)
+        page = listed.document()
+        found += map(str, page.get("principals", ()))
+        token = str(page.get("nextToken") or "")
+        if not token:
+            return found

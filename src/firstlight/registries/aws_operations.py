@@ -1,5 +1,5 @@
 """
-The operations of AWS IoT's control plane that registering a device takes, as requests.
+The operations of AWS IoT's control plane that registering a device and asking about it take, as requests.
 
 Shapes: botocore's service model `iot/2015-05-28`.
 """
@@ -28,6 +28,9 @@ class Operation(StrEnum):
     DESCRIBE_THING = "DescribeThing"
     LIST_PRINCIPALS = "ListThingPrincipals"
     UPDATE_THING = "UpdateThing"
+    # And these are only called to say what a device is now.
+    LIST_ATTACHED_POLICIES = "ListAttachedPolicies"
+    LIST_PRINCIPAL_THINGS = "ListPrincipalThings"
 
     @property
     def action(self) -> str:
@@ -95,6 +98,21 @@ def describe_thing(name: str) -> Call:
 def list_principals(thing: str, next_token: str = "") -> Call:
     query = encoded_query([("nextToken", next_token)] if next_token else [])
     return Call(Operation.LIST_PRINCIPALS, "GET", encoded_path("things", thing, "principals"), query)
+
+
+def list_principal_things(certificate_arn: str) -> Call:
+    headers = {"x-amzn-principal": certificate_arn}
+    return Call(Operation.LIST_PRINCIPAL_THINGS, "GET", "/principals/things", headers=headers)
+
+
+def list_attached_policies(certificate_arn: str, marker: str = "") -> Call:
+    """
+    Ask for the policies of the certificate itself, not for those of the groups its thing is in.
+    """
+    query = encoded_query([("marker", marker)] if marker else [])
+    path = encoded_path("attached-policies", certificate_arn)
+    # botocore sends the media type with a body only, and this operation's input has none.
+    return Call(Operation.LIST_ATTACHED_POLICIES, "POST", path, query)
 
 
 def merge_attributes(thing: str, attributes: Mapping[str, str], *, version: int) -> Call:
