@@ -87,6 +87,9 @@ class JitpSite:
         inline: bool = False,
         auto_registration: bool = True,
     ) -> "JitpSite":
+        """
+        Make all of it; `just_in_time_registration` makes a CA without a template instead.
+        """
         self.make_policy(policy or device_policy(self.aws))
         self.make_role(actions, source_account or self.aws.account)
         body = body or template.build(policy_name=self.policy_name)
@@ -101,6 +104,18 @@ class JitpSite:
             setAsActive=True,
             allowAutoRegistration=auto_registration,
             registrationConfig=config,
+        )
+        return self
+
+    def just_in_time_registration(self) -> "JitpSite":
+        """
+        Register the CA alone: its devices are registered when they first connect, and provisioned by somebody else.
+        """
+        self.iot.register_ca_certificate(
+            caCertificate=self.maker.ca.pem,
+            certificateMode="SNI_ONLY",
+            setAsActive=True,
+            allowAutoRegistration=True,
         )
         return self
 

@@ -29,12 +29,12 @@ class BotoRegistry:
     """
     *recall* remembers what is not about one device: CAs, templates, roles, policies, types and groups.
 
-    Safe to use from up to ten threads at once, as many as its client keeps connections.
+    Safe to use from up to ten threads at once, as many as its client `iot` keeps connections.
     """
 
     def __init__(self, place: Place, *, endpoint_url: str, credentials: Credentials, recall: Recall) -> None:
         self._place = place
-        self._iot = client("iot", region=place.region, endpoint_url=endpoint_url, credentials=credentials)
+        self.iot = client("iot", region=place.region, endpoint_url=endpoint_url, credentials=credentials)
         self._iam = client("iam", region=place.region, endpoint_url=endpoint_url, credentials=credentials)
         self._recall = recall
 
@@ -42,11 +42,11 @@ class BotoRegistry:
         """
         Close the connections.
         """
-        self._iot.close()
+        self.iot.close()
         self._iam.close()
 
     def certificate(self, certificate_id: str) -> RegisteredCertificate | None:
-        answer = self._found("Looking the certificate up", self._iot.describe_certificate, certificateId=certificate_id)
+        answer = self._found("Looking the certificate up", self.iot.describe_certificate, certificateId=certificate_id)
         if answer is None:
             return None
         found = answer["certificateDescription"]
@@ -60,7 +60,7 @@ class BotoRegistry:
 
     def statuses(self) -> Mapping[str, str]:
         with refusals("Listing the certificates"):
-            pages = self._iot.get_paginator("list_certificates").paginate()
+            pages = self.iot.get_paginator("list_certificates").paginate()
             return {c["certificateId"]: c["status"] for page in pages for c in page["certificates"]}
 
     def issuers(self) -> tuple[Issuer, ...]:
@@ -81,28 +81,28 @@ class BotoRegistry:
 
     def policies_of(self, certificate_arn: str) -> tuple[str, ...]:
         with refusals("Looking up the certificate's policies"):
-            pages = self._iot.get_paginator("list_attached_policies").paginate(target=certificate_arn)
+            pages = self.iot.get_paginator("list_attached_policies").paginate(target=certificate_arn)
             return tuple(policy["policyName"] for page in pages for policy in page["policies"])
 
     def targets_of(self, policy_name: str) -> frozenset[str]:
         with refusals(f"Looking up who has the policy {policy_name}"):
-            pages = self._iot.get_paginator("list_targets_for_policy").paginate(policyName=policy_name)
+            pages = self.iot.get_paginator("list_targets_for_policy").paginate(policyName=policy_name)
             return frozenset(target for page in pages for target in page["targets"])
 
     def policy(self, name: str) -> str | None:
         def ask() -> str | None:
-            answer = self._found(f"Reading the policy {name}", self._iot.get_policy, policyName=name)
+            answer = self._found(f"Reading the policy {name}", self.iot.get_policy, policyName=name)
             return None if answer is None else str(answer["policyDocument"])
 
         return self._recall("policy", name, ask)
 
     def things_of(self, certificate_arn: str) -> tuple[str, ...]:
         with refusals("Looking up the certificate's things"):
-            pages = self._iot.get_paginator("list_principal_things").paginate(principal=certificate_arn)
+            pages = self.iot.get_paginator("list_principal_things").paginate(principal=certificate_arn)
             return tuple(name for page in pages for name in page["things"])
 
     def thing(self, name: str) -> RegisteredThing | None:
-        answer = self._found(f"Looking up the thing {name}", self._iot.describe_thing, thingName=name)
+        answer = self._found(f"Looking up the thing {name}", self.iot.describe_thing, thingName=name)
         if answer is None:
             return None
         return RegisteredThing(
@@ -111,26 +111,26 @@ class BotoRegistry:
 
     def groups_of(self, thing_name: str) -> tuple[str, ...]:
         with refusals(f"Looking up the groups of {thing_name}"):
-            pages = self._iot.get_paginator("list_thing_groups_for_thing").paginate(thingName=thing_name)
+            pages = self.iot.get_paginator("list_thing_groups_for_thing").paginate(thingName=thing_name)
             return tuple(group["groupName"] for page in pages for group in page["thingGroups"])
 
     def has_thing_type(self, name: str) -> bool:
-        ask = self._iot.describe_thing_type
+        ask = self.iot.describe_thing_type
         doing = f"Looking up the thing type {name}"
         return self._recall("thing type", name, lambda: self._found(doing, ask, thingTypeName=name) is not None)
 
     def has_thing_group(self, name: str) -> bool:
-        ask = self._iot.describe_thing_group
+        ask = self.iot.describe_thing_group
         doing = f"Looking up the thing group {name}"
         return self._recall("thing group", name, lambda: self._found(doing, ask, thingGroupName=name) is not None)
 
     def has_billing_group(self, name: str) -> bool | None:
         with refusals(f"Looking up the billing group {name}"):
             try:
-                self._iot.describe_billing_group(billingGroupName=name)
-            except self._iot.exceptions.ResourceNotFoundException:
+                self.iot.describe_billing_group(billingGroupName=name)
+            except self.iot.exceptions.ResourceNotFoundException:
                 return False
-            except self._iot.exceptions.InvalidRequestException:
+            except self.iot.exceptions.InvalidRequestException:
                 # the laptop AWS answers so on paths it does not know
                 return None
         return True
@@ -138,65 +138,65 @@ class BotoRegistry:
     def register_pending(self, certificate: Certificate, issuer: Issuer) -> bool:
         with refusals("Registering the certificate"):
             try:
-                self._iot.register_certificate(
+                self.iot.register_certificate(
                     certificatePem=certificate.pem, caCertificatePem=issuer.certificate.pem, status="INACTIVE"
                 )
-            except self._iot.exceptions.ResourceAlreadyExistsException:
+            except self.iot.exceptions.ResourceAlreadyExistsException:
                 return False
             # the API gives this status to nobody; AWS IoT gives it to certificates it registers by itself
-            self._iot.update_certificate(certificateId=certificate.fingerprint, newStatus=PENDING)
+            self.iot.update_certificate(certificateId=certificate.fingerprint, newStatus=PENDING)
         return True
 
     def create_thing(self, thing: RegisteredThing) -> None:
         with refusals(f"Creating the thing {thing.name}"):
-            self._iot.create_thing(thingName=thing.name, **_thing_fields(thing))
+            self.iot.create_thing(thingName=thing.name, **_thing_fields(thing))
 
     def update_thing(self, thing: RegisteredThing) -> None:
         with refusals(f"Changing the thing {thing.name}"):
-            self._iot.update_thing(thingName=thing.name, **_thing_fields(thing))
+            self.iot.update_thing(thingName=thing.name, **_thing_fields(thing))
 
     def join_group(self, thing_name: str, group: str) -> None:
         with refusals(f"Putting {thing_name} into the group {group}"):
-            self._iot.add_thing_to_thing_group(thingGroupName=group, thingName=thing_name)
+            self.iot.add_thing_to_thing_group(thingGroupName=group, thingName=thing_name)
 
     def leave_group(self, thing_name: str, group: str) -> None:
         with refusals(f"Taking {thing_name} out of the group {group}"):
-            self._iot.remove_thing_from_thing_group(thingGroupName=group, thingName=thing_name)
+            self.iot.remove_thing_from_thing_group(thingGroupName=group, thingName=thing_name)
 
     def join_billing_group(self, thing_name: str, group: str) -> None:
         with refusals(f"Putting {thing_name} into the billing group {group}"):
-            self._iot.add_thing_to_billing_group(billingGroupName=group, thingName=thing_name)
+            self.iot.add_thing_to_billing_group(billingGroupName=group, thingName=thing_name)
 
     def create_policy(self, name: str, document: str) -> None:
         with refusals(f"Creating the policy {name}"):
             try:
-                self._iot.create_policy(policyName=name, policyDocument=document)
-            except self._iot.exceptions.ResourceAlreadyExistsException:
+                self.iot.create_policy(policyName=name, policyDocument=document)
+            except self.iot.exceptions.ResourceAlreadyExistsException:
                 # named by its content, so another device's is the same
                 return
 
     def attach_policy(self, name: str, certificate_arn: str) -> None:
         with refusals(f"Attaching the policy {name}"):
-            self._iot.attach_policy(policyName=name, target=certificate_arn)
+            self.iot.attach_policy(policyName=name, target=certificate_arn)
 
     def attach_certificate(self, thing_name: str, certificate_arn: str) -> None:
         with refusals(f"Attaching the certificate to {thing_name}"):
-            self._iot.attach_thing_principal(thingName=thing_name, principal=certificate_arn)
+            self.iot.attach_thing_principal(thingName=thing_name, principal=certificate_arn)
 
     def set_status(self, certificate_id: str, status: str) -> None:
         with refusals(f"Making the certificate {status}"):
-            self._iot.update_certificate(certificateId=certificate_id, newStatus=status)
+            self.iot.update_certificate(certificateId=certificate_id, newStatus=status)
 
     def _found(self, doing: str, call: Callable[..., _T], **arguments: Any) -> _T | None:
         with refusals(doing):
             try:
                 return call(**arguments)
-            except self._iot.exceptions.ResourceNotFoundException:
+            except self.iot.exceptions.ResourceNotFoundException:
                 return None
 
     def _template(self, name: str) -> Template | None:
         answer: Any = self._found(
-            f"Reading the provisioning template {name}", self._iot.describe_provisioning_template, templateName=name
+            f"Reading the provisioning template {name}", self.iot.describe_provisioning_template, templateName=name
         )
         if answer is None:
             return None
@@ -211,9 +211,9 @@ class BotoRegistry:
 
     def _issuers(self) -> tuple[Issuer, ...]:
         with refusals("Looking up the registered CAs"):
-            pages = self._iot.get_paginator("list_ca_certificates").paginate()
+            pages = self.iot.get_paginator("list_ca_certificates").paginate()
             active = [c["certificateId"] for page in pages for c in page["certificates"] if c["status"] == ACTIVE]
-            answers = [self._iot.describe_ca_certificate(certificateId=ca) for ca in active]
+            answers = [self.iot.describe_ca_certificate(certificateId=ca) for ca in active]
         return tuple(issuer for answer in answers if (issuer := _issuer(answer)) is not None)
 
 

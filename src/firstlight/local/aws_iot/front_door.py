@@ -9,18 +9,22 @@ or, as all that a process does, `asyncio.run(serve(settings, until=…))`.  It n
 `endpoint_url` from the first connect on, and nothing of it before.
 """
 
+import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from firstlight.boto import Credentials
 from firstlight.local.aws_iot.attempts import Attempt, AttemptLog
 from firstlight.local.aws_iot.boto_registry import BotoRegistry
+from firstlight.local.aws_iot.boto_rules import BotoRules
 from firstlight.local.aws_iot.personality import AwsIot
 from firstlight.local.aws_iot.recall import Recall
+from firstlight.local.aws_iot.topic_rules import TopicRules
 from firstlight.local.mqtt import FrontDoor, Journal, Message
 from firstlight.local.mqtt.journal import to_log
 from firstlight.local.mqtt.trust import ca_file, endpoint_context
@@ -67,14 +71,19 @@ class AwsFrontDoor:
         names = (*LOOPBACK, *settings.names)
         context = endpoint_context(settings.state, names, datetime.now(UTC))
         self.ca_file = ca_file(settings.state)
-        self._registry = BotoRegistry(
-            place,
-            endpoint_url=settings.endpoint_url,
-            credentials=settings.credentials,
-            recall=Recall(settings.remember, time.monotonic),
-        )
+        aws: dict[str, Any] = {"endpoint_url": settings.endpoint_url, "credentials": settings.credentials}
+        recall = Recall(settings.remember, time.monotonic)
+        self._registry = BotoRegistry(place, **aws, recall=recall)
+        self._rules = TopicRules(BotoRules(place, self._registry.iot, **aws, recall=recall))
         self._log = AttemptLog(settings.state / "jitp.log")
-        cloud = AwsIot(self._registry, place, names=names, now=lambda: datetime.now(UTC), log=self._log, heard=heard)
+        cloud = AwsIot(
+            self._registry,
+            place,
+            names=names,
+            now=lambda: datetime.now(UTC),
+            log=self._log,
+            heard=self._heard_by(heard),
+        )
         self._door = FrontDoor(
             cloud,
             context,
@@ -119,6 +128,7 @@ class AwsFrontDoor:
         Let runs under way end, close every connection.
         """
         await self._door.stop()
+        await asyncio.to_thread(self._rules.close)
         self._registry.close()
 
     def publish(self, message: Message, only: str | None = None) -> None:
@@ -126,6 +136,14 @@ class AwsFrontDoor:
         Publish as AWS IoT itself.
         """
         self._door.publish(message, only)
+
+    def _heard_by(self, heard: Callable[[Message], None] | None) -> Callable[[Message], None]:
+        def both(message: Message) -> None:
+            self._rules.heard(message)
+            if heard is not None:
+                heard(message)
+
+        return both
 
 
 async def serve(
