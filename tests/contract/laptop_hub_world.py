@@ -10,7 +10,7 @@ from pathlib import Path
 from azure.identity.aio import ClientSecretCredential
 
 from firstlight.identity import DeviceIdentity
-from firstlight.local.azure_cloud.access import HUB_REGISTRY_CONTRIBUTOR, Principal
+from firstlight.local.azure_cloud.access import HUB_REGISTRY_CONTRIBUTOR, HUB_TWIN_CONTRIBUTOR, Principal
 from firstlight.local.azure_cloud.server import serve
 from firstlight.local.azure_cloud.world import Hub, World
 from firstlight.local.mqtt import trust
@@ -54,6 +54,9 @@ class LaptopHubWorld:
     @property
     def registry_host(self) -> str:
         return self.hub.host
+
+    def allow_twins(self) -> None:
+        self._world.directory.assign(self._caller.object_id, HUB_TWIN_CONTRIBUTOR, self.hub.resource_id)
 
     def take_role_away(self) -> None:
         self._world.directory.assignments.clear()

@@ -15,6 +15,7 @@ from firstlight.errors import (
 from firstlight.registries.azure_answer import Answer
 
 ROLE = "IoT Hub Registry Contributor"
+TWIN_ROLE = "IoT Hub Twin Contributor"
 _NO_ROLE = re.compile(r"no assigned permissions|is not authorized for", re.IGNORECASE)
 _NOT_ALLOWED = frozenset({"HTTP 403", "403", "IotHubUnauthorizedAccess", "IotHubUnauthorized"})
 _FAILED = "Failed creating and registering thing: "
@@ -113,6 +114,18 @@ def illegal_id(name: str) -> RegistryError:
     )
 
 
+def illegal_tags(why: str) -> RegistryError:
+    return _error(why, "Leave it out of the manifest, or name it otherwise.")
+
+
+def no_twins(name: str) -> RegistryError:
+    return _untagged(name, "this endpoint may not change twins", f"Assign it the role {TWIN_ROLE} on the hub.")
+
+
+def untagged(name: str, answer: Answer) -> RegistryError:
+    return _untagged(name, f"the hub refused them with {answer.code}", answer.message)
+
+
 def other_kind(name: str, kind: str) -> NameTakenError:
     """
     Return that the id is in use by a device that proves itself in another way than by our thumbprint.
@@ -156,6 +169,10 @@ def surprising(problem: Exception) -> RegistryError:
 
 def _error(problem: str, hint: str = "") -> RegistryError:
     return RegistryError(f"{_FAILED}{problem}.", hint=hint)
+
+
+def _untagged(name: str, problem: str, hint: str) -> RegistryError:
+    return RegistryError(f"{name} is registered and can connect, but lacks tags: {problem}.", hint=hint)
 
 
 def _unfinished(problem: str, hint: str = "") -> UnfinishedError:

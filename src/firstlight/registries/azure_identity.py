@@ -19,7 +19,8 @@ def wanted(identity: DeviceIdentity, preferred: Means) -> dict[str, Any]:
     else:
         # The secondary stays free: it is where a rotation puts the next certificate.
         proof = {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": identity.fingerprint.upper()}}
-    return {"id": identity.name, "importMode": "create", "status": "enabled", "authentication": proof}
+    entry = {"id": identity.name, "importMode": "create", "status": "enabled", "authentication": proof}
+    return entry | ({"tags": dict(identity.attributes)} if identity.attributes else {})
 
 
 def problem(found: dict[str, Any], identity: DeviceIdentity, preferred: Means) -> RegistryError | None:

@@ -8,14 +8,15 @@ was lost, a bulk call done in part: all of them end in a look at the device.
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
-from firstlight.errors import FirstlightError
+from firstlight.errors import FirstlightError, RegistryError
+from firstlight.identity import DeviceIdentity
 from firstlight.provision import Registration
-from firstlight.registries import azure_errors, azure_identity
+from firstlight.registries import azure_errors, azure_identity, azure_tags
 from firstlight.registries.azure_answer import Answer, BulkResult
-from firstlight.registries.azure_rounds import Entry, Rounds
+from firstlight.registries.azure_rounds import Entry, Rounds, Site
 
 _Entry = Entry[Registration]
 
@@ -24,6 +25,12 @@ class AzurePush(Rounds[Registration]):
     """
     Registers *devices* before *deadline* (the running loop's clock).
     """
+
+    def __init__(self, site: Site, devices: Sequence[DeviceIdentity], *, deadline: float) -> None:
+        super().__init__(site, devices, deadline=deadline)
+        for entry in self._entries:
+            if why := azure_tags.problem(entry.identity.attributes):
+                self._fail(entry, azure_errors.illegal_tags(why))
 
     async def _round(self, left: list[_Entry]) -> None:
         # What this push found to be there already is one call short of its answer.
@@ -115,10 +122,30 @@ class AzurePush(Rounds[Registration]):
             self._fail(entry, azure_errors.refusal(answer))
         else:
             problem = azure_identity.problem(answer.document, entry.identity, self._site.preferred)
-            if problem is None:
-                self._succeed(entry)
-            else:
+            if problem is not None:
                 self._fail(entry, problem)
+            elif not entry.identity.attributes or await self._tagged(entry):
+                self._succeed(entry)
+
+    async def _tagged(self, entry: _Entry) -> bool:
+        """
+        Add the tags that the twin of a known device lacks; return whether it has them all now.
+        """
+        name, path = entry.identity.name, f"/twins/{quote(entry.identity.name, safe='')}"
+        try:
+            twin = await self._answer("GET", path, [entry])
+            if twin is not None and twin.ok:
+                lacking = azure_tags.lacking(twin.document, entry.identity.attributes)
+                if not lacking:
+                    return True
+                twin = await self._answer("PATCH", path, [entry], json.dumps({"tags": lacking}).encode())
+        except RegistryError:
+            # The hub has just shown the device to the same token: it is twins that are out of its reach.
+            self._fail(entry, azure_errors.no_twins(name))
+            return False
+        if twin is not None and not twin.ok:
+            self._fail(entry, azure_errors.untagged(name, twin))
+        return twin is not None and twin.ok
 
     def _succeed(self, entry: _Entry) -> None:
         entry.result = Registration(self._site.hub, None, entry.throttled, self._clock() - self._begun)

@@ -26,6 +26,7 @@ _SERVICES = "Microsoft.Devices/provisioningServices"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 HUB_DATA_CONTRIBUTOR = "4fc6c259-987e-4a07-842e-c321cc9d413f"
 HUB_REGISTRY_CONTRIBUTOR = "4ea46cd5-c1b2-4a8e-910b-273211f9ce47"
+HUB_TWIN_CONTRIBUTOR = "494bdba2-168f-4f31-a0a1-191d2f7c028c"
 DPS_DATA_CONTRIBUTOR = "dfce44e4-17b7-4bd1-a6d1-04996ec95633"
 
 # The same ids in every tenant; Owner and Contributor have no data actions, which surprises people.
@@ -36,7 +37,7 @@ ROLES = {
     HUB_DATA_CONTRIBUTOR: Role("IoT Hub Data Contributor", data_actions=(f"{_HUBS}/*",)),
     "b447c946-2db7-41ec-983d-d8bf3b1c77e3": Role("IoT Hub Data Reader", data_actions=(f"{_HUBS}/*/read",)),
     HUB_REGISTRY_CONTRIBUTOR: Role("IoT Hub Registry Contributor", data_actions=(f"{_HUBS}/devices/*",)),
-    "494bdba2-168f-4f31-a0a1-191d2f7c028c": Role("IoT Hub Twin Contributor", data_actions=(f"{_HUBS}/twins/*",)),
+    HUB_TWIN_CONTRIBUTOR: Role("IoT Hub Twin Contributor", data_actions=(f"{_HUBS}/twins/*",)),
     DPS_DATA_CONTRIBUTOR: Role("Device Provisioning Service Data Contributor", data_actions=(f"{_SERVICES}/*",)),
     "10745317-c249-44a1-a5ce-3a4353c0bbd8": Role(
         "Device Provisioning Service Data Reader", data_actions=(f"{_SERVICES}/*/read",)

@@ -2,11 +2,17 @@
 Device twins in the shape of the IoT Hub service API.
 """
 
+import json
+import re
 from typing import Any
 
 from firstlight.local.azure_cloud.hub_identity import connection_state, encoded
 from firstlight.local.azure_cloud.rest import Refusal
 from firstlight.local.azure_cloud.world import Device, Hub, new_etag
+
+_NOT_IN_TAGS = re.compile(r"[\x00-\x20\x7f-\x9f.$#]")
+# Azure's quota is 8 KB of names and values; the punctuation between them is not counted there.
+_MAX_TAGS = 12 * 1024
 
 
 def shown(device: Device) -> dict[str, Any]:
@@ -99,6 +105,11 @@ def parts(given: dict[str, Any]) -> tuple[dict[str, Any] | None, dict[str, Any] 
     for part in (tags, desired):
         if part is not None and not isinstance(part, dict):
             raise Refusal(400, "ArgumentInvalid", "Tags and desired properties are JSON objects.")
+    for name in tags or {}:
+        if not name or _NOT_IN_TAGS.search(name):
+            raise Refusal(400, "ArgumentInvalid", f"{name!r} is no name of a tag.")
+    if tags and len(json.dumps(tags, ensure_ascii=False).encode()) > _MAX_TAGS:
+        raise Refusal(400, "ArgumentInvalid", "The tags are too large.")
     if desired is not None:
         desired = {name: value for name, value in desired.items() if not name.startswith("$")}
     return tags, desired
