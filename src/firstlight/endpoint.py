@@ -9,13 +9,22 @@ from pathlib import Path
 from firstlight import certificates, token_keys
 from firstlight.certificates import TrustedIssuers
 from firstlight.errors import CertificateError, SettingsError
+from firstlight.inspection import Inspector
 from firstlight.interop import Interop
+from firstlight.overflow import Overflow
 from firstlight.provision import Admission, Registry
 from firstlight.settings import Settings
 from firstlight.tokens import AnyOf, Basic, Bearer, FixedKey, Guard, KeySource, VerificationKey
 
 
-def interop_from(settings: Settings, registry: Registry, *, now: Callable[[], datetime]) -> Interop:
+def interop_from(
+    settings: Settings,
+    registry: Registry,
+    *,
+    now: Callable[[], datetime],
+    overflow: Overflow | None = None,
+    inspector: Inspector | None = None,
+) -> Interop:
     """
     Read the files that *settings* names and put the endpoint together.
 
@@ -25,10 +34,22 @@ def interop_from(settings: Settings, registry: Registry, *, now: Callable[[], da
     return Interop(
         registry=registry,
         guard=_guard(settings),
-        admission=Admission(rule=settings.rule, trusted=_trusted(settings)),
+        admission=admission_from(settings),
         topic=settings.topic,
         now=now,
+        overflow=overflow,
+        inspector=inspector,
     )
+
+
+def admission_from(settings: Settings) -> Admission:
+    """
+    Return which certificates an endpoint, or a worker, lets in, and under which name.
+
+    Raises:
+        SettingsError: the file of trusted issuers cannot be read, or what is in it cannot be used.
+    """
+    return Admission(rule=settings.rule, trusted=_trusted(settings))
 
 
 def _guard(settings: Settings) -> Guard:

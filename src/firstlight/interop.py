@@ -2,28 +2,26 @@
 The Cloud ID push protocol: a request in, a Reply out.  Knows no cloud and no envelope.
 """
 
-import base64
-import binascii
+import asyncio
 import json
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from firstlight.errors import CertificateError, FirstlightError, KeyUnavailableError, RequestError, UnauthorizedError
-from firstlight.provision import Admission, Candidate, Outcome, Registry, provision
+from firstlight import prefer, wire
+from firstlight.errors import FirstlightError, KeyUnavailableError, QueuedError, RequestError, UnauthorizedError
+from firstlight.inspection import Inspector
+from firstlight.overflow import Later, Overflow, put_off
+from firstlight.provision import Admission, Outcome, Registry, provision
+from firstlight.recent import Recent
+from firstlight.status import StatusDesk
 from firstlight.tokens import Guard
 
 COMPATIBILITY_VERSION = 1
-# What a synchronous Lambda invocation takes, and more certificates than any quota lets through in time.
-MAX_BODY = 6 * 2**20
-MAX_ENTRIES = 10_000
-_MAX_REF = 256
-# All refs of a push as JSON: an answer repeats them, and may have 6 MB on Lambda as well.
-_MAX_REFS = 2**20
-_MAX_LISTED = 5
 _RETRY_AFTER = "30"
+# Seconds of a push, or half of what it has, in which what is unfinished goes to the queue.
+_RESERVE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +39,14 @@ class Request:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """
-    One HTTP answer, and for a push what became of each entry, for logs and metrics.
+    One HTTP answer, and for logs and metrics: what became of each entry of a push, and why some are not queued.
     """
 
     status: int
     body: bytes
     headers: Mapping[str, str]
     outcomes: tuple[Outcome, ...] = ()
+    unqueued: tuple[FirstlightError, ...] = ()
 
 
 _Handle = Callable[["Interop", Request, float], Awaitable[Reply]]
@@ -57,6 +56,9 @@ _Handle = Callable[["Interop", Request, float], Awaitable[Reply]]
 class Interop:
     """
     The three routes, for one registry.
+
+    With an *overflow*, what a push cannot finish in time is carried on by whoever works that queue off.
+    With an *inspector*, a status request with a list is answered.
     """
 
     registry: Registry
@@ -64,6 +66,9 @@ class Interop:
     admission: Admission
     topic: str
     now: Callable[[], datetime]
+    overflow: Overflow | None = None
+    inspector: Inspector | None = None
+    queued: Recent = field(default_factory=Recent, repr=False)
 
     async def answer(self, request: Request, *, deadline: float) -> Reply:
         """
@@ -92,22 +97,55 @@ class Interop:
     async def interop(self, request: Request, deadline: float) -> Reply:
         # Nothing of the body is looked at before the caller is known.
         await self.guard.require(request.headers.get("authorization"))
-        message = _parse(request)
+        message = wire.parse(request.headers, request.body)
         match message.get("action"):
             case "info":
                 return _json_reply(200, {"action": "info", "compatibilityVersion": COMPATIBILITY_VERSION})
+            case "status" if self.inspector is not None and message.get("certs") is not None:
+                return await self._status(self.inspector, message, deadline)
             case "status" | "message" as action:
                 return _json_reply(200, {"message": "Not yet implemented.", "action": action})
             case "provision":
-                return await self._provision(message, deadline)
+                return await self._provision(request, message, deadline)
             case _:
                 raise RequestError("action must be one of info, status, message, provision.")
 
-    async def _provision(self, message: Mapping[str, Any], deadline: float) -> Reply:
+    async def _status(self, inspector: Inspector, message: Mapping[str, Any], deadline: float) -> Reply:
+        desk = StatusDesk(inspector=inspector, rule=self.admission.rule, queued=self.queued, now=self.now)
+        return _json_reply(200, await desk.answer(message, deadline=deadline))
+
+    async def _provision(self, request: Request, message: Mapping[str, Any], deadline: float) -> Reply:
+        candidates = wire.candidates(message)
+        if self.overflow is None:
+            outcomes = await provision(
+                candidates, self.registry, admission=self.admission, now=self.now, deadline=deadline
+            )
+            return _json_reply(200, [_entry(o, self.topic) for o in outcomes], outcomes=tuple(outcomes))
+        later = prefer.wants(prefer.RESPOND_ASYNC, request.headers.get("prefer", ""))
         outcomes = await provision(
-            _candidates(message), self.registry, admission=self.admission, now=self.now, deadline=deadline
+            candidates,
+            Later() if later else self.registry,
+            admission=self.admission,
+            now=self.now,
+            deadline=_with_reserve(deadline),
         )
-        return _json_reply(200, [_entry(o, self.topic) for o in outcomes], outcomes=tuple(outcomes))
+        outcomes, unqueued = await put_off(outcomes, self.overflow, deadline=deadline, keep_errors=not later)
+        self._remember(outcomes)
+        answers = [_pending(o) if later else _entry(o, self.topic) for o in outcomes]
+        status, headers = (202, {"Preference-Applied": prefer.RESPOND_ASYNC}) if later else (200, None)
+        return _json_reply(status, answers, headers, tuple(outcomes), tuple(unqueued))
+
+    def _remember(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome.identity is not None and isinstance(outcome.error, QueuedError):
+                self.queued.add(outcome.identity.fingerprint, self.now())
+            elif outcome.identity is not None and outcome.error is None:
+                self.queued.drop(outcome.identity.fingerprint)
+
+
+def _with_reserve(deadline: float) -> float:
+    left = max(0.0, deadline - asyncio.get_running_loop().time())
+    return deadline - min(_RESERVE, left / 2)
 
 
 def error_reply(status: int, message: str, headers: Mapping[str, str] | None = None) -> Reply:
@@ -118,10 +156,14 @@ def error_reply(status: int, message: str, headers: Mapping[str, str] | None = N
 
 
 def _json_reply(
-    status: int, value: Any, headers: Mapping[str, str] | None = None, outcomes: tuple[Outcome, ...] = ()
+    status: int,
+    value: Any,
+    headers: Mapping[str, str] | None = None,
+    outcomes: tuple[Outcome, ...] = (),
+    unqueued: tuple[FirstlightError, ...] = (),
 ) -> Reply:
     body = json.dumps(value, separators=(",", ":")).encode()
-    return Reply(status, body, {"Content-Type": "application/json", **(headers or {})}, outcomes)
+    return Reply(status, body, {"Content-Type": "application/json", **(headers or {})}, outcomes, unqueued)
 
 
 _OK = Reply(200, b"OK", {"Content-Type": "text/plain"})
@@ -143,83 +185,10 @@ def _route(request: Request) -> _Handle:
     return handle
 
 
-class _Object(dict[str, Any]):
-    """
-    A JSON object that remembers which keys it was given twice.
-    """
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
-        self.twice = {key for key, count in counts.items() if count > 1}
-
-
-def _parse(request: Request) -> _Object:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise RequestError("Content-Encoding is not supported; send the body as it is.", status=415)
-    if len(request.body) > MAX_BODY:
-        raise RequestError(f"The body is over {MAX_BODY} bytes; push fewer certificates at once.", status=413)
-    try:
-        message = json.loads(request.body.decode("utf-8"), object_pairs_hook=_Object)
-    except UnicodeDecodeError as e:
-        raise RequestError("The body is not UTF-8.") from e
-    except (ValueError, RecursionError) as e:
-        raise RequestError("The body is not JSON.") from e
-    if not isinstance(message, _Object):
-        raise RequestError("The body is not a JSON object.")
-    if message.twice:
-        raise RequestError(f"The body names {_listed(message.twice)} twice.")
-    return message
-
-
-def _candidates(message: Mapping[str, Any]) -> list[Candidate]:
-    certs = message.get("certs")
-    if not isinstance(certs, list):
-        raise RequestError("certs must be a list.")
-    if len(certs) > MAX_ENTRIES:
-        raise RequestError(f"certs has {len(certs)} entries; push at most {MAX_ENTRIES} at once.", status=413)
-    candidates = [_candidate(i, entry) for i, entry in enumerate(certs)]
-    if sum(len(json.dumps(c.ref)) for c in candidates) > _MAX_REFS:
-        raise RequestError(f"The refs are over {_MAX_REFS} bytes of JSON; push fewer at once.", status=413)
-    return candidates
-
-
-def _candidate(index: int, entry: Any) -> Candidate:
-    if not isinstance(entry, _Object):
-        raise RequestError(f"certs[{index}] is not an object.")
-    ref = entry.get("ref")
-    if not isinstance(ref, str):
-        raise RequestError(f"certs[{index}].ref is missing or not a string.")
-    if len(ref) > _MAX_REF:
-        raise RequestError(f"certs[{index}].ref is longer than {_MAX_REF} characters.")
-    try:
-        return Candidate(ref, _decode(entry))
-    except CertificateError as e:
-        return Candidate(ref, error=e)
-
-
-def _decode(entry: _Object) -> bytes:
-    if entry.twice:
-        raise CertificateError(f"Cannot decode certificate: the entry names {_listed(entry.twice)} twice.")
-    text = entry.get("cert")
-    if not isinstance(text, str) or not text.strip():
-        raise CertificateError("Cannot decode certificate: cert is missing or not a string.")
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as e:
-        raise CertificateError("Cannot decode certificate: cert is not base64, or cut short.") from e
-
-
-def _listed(keys: set[str]) -> str:
-    shown = ", ".join(repr(k[:40]) for k in sorted(keys)[:_MAX_LISTED])
-    return shown if len(keys) <= _MAX_LISTED else f"{shown} and others"
-
-
 def _entry(outcome: Outcome, topic: str) -> dict[str, Any]:
     # No other fields: the service's parser is not known to ignore them.
     if outcome.error is not None:
-        return {"ref": outcome.ref, "status": "ERROR", "message": _sentence(outcome.error)}
+        return {"ref": outcome.ref, "status": "ERROR", "message": str(outcome.error)}
     return {
         "ref": outcome.ref,
         "status": "SUCCESS",
@@ -229,5 +198,7 @@ def _entry(outcome: Outcome, topic: str) -> dict[str, Any]:
     }
 
 
-def _sentence(error: FirstlightError) -> str:
-    return str(error)
+def _pending(outcome: Outcome) -> dict[str, Any]:
+    if isinstance(outcome.error, QueuedError):
+        return {"ref": outcome.ref, "status": "PENDING"}
+    return {"ref": outcome.ref, "status": "ERROR", "message": str(outcome.error)}

@@ -4,13 +4,13 @@ What a push could not finish in time: the message that carries it on, and the wo
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from firstlight.errors import FirstlightError, RequestError, UnfinishedError
-from firstlight.identity import Attributes
-from firstlight.provision import Admission, Candidate, Outcome, Registry, provision
+from firstlight.errors import FirstlightError, NotAttemptedError, QueuedError, RequestError, UnfinishedError
+from firstlight.identity import Attributes, DeviceIdentity
+from firstlight.provision import Admission, Candidate, Outcome, Registration, Registry, provision
 
 # Of the message's form; a worker refuses what a later sender wrote.
 _VERSION = 1
@@ -50,6 +50,41 @@ def waiting_of(outcome: Outcome) -> Waiting | None:
     if who is None or not isinstance(outcome.error, UnfinishedError):
         return None
     return Waiting(outcome.ref, who.pem, who.fingerprint, who.attributes)
+
+
+class Later:
+    """
+    A registry that leaves every device to the queue.
+    """
+
+    async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
+        del deadline
+        error = NotAttemptedError("Failed creating and registering thing: it is for the queue.", hint="Push again.")
+        return [Registration(error=error)] * len(devices)
+
+
+async def put_off(
+    outcomes: Sequence[Outcome], overflow: Overflow, *, deadline: float, keep_errors: bool
+) -> tuple[list[Outcome], list[FirstlightError]]:
+    """
+    Put what can be carried on of *outcomes* into the queue; what is certainly there becomes a QueuedError.
+
+    Return the outcomes, in order, and why some devices are not there: their outcomes keep the errors they
+    have, or else say this.  A device is put once, however often it was pushed.
+    """
+    waiting = {w.fingerprint: w for w in map(waiting_of, outcomes) if w is not None}
+    said = await overflow.put(list(waiting.values()), deadline=deadline) if waiting else ()
+    refused = dict(zip(waiting, said, strict=True))
+
+    def settled(outcome: Outcome) -> Outcome:
+        if waiting_of(outcome) is None or outcome.identity is None:
+            return outcome
+        why_not = refused[outcome.identity.fingerprint]
+        if why_not is None:
+            return replace(outcome, error=QueuedError.of())
+        return outcome if keep_errors else replace(outcome, error=why_not)
+
+    return [settled(outcome) for outcome in outcomes], [error for error in said if error is not None]
 
 
 def encode(waiting: Iterable[Waiting]) -> str:

@@ -1,16 +1,18 @@
 """
-What an endpoint logs of one request: a line for it, a line per device, a line of metrics.
+What an endpoint logs of one request, or a worker of one batch: a line for it, one per device, one of metrics.
 """
 
 import json
 import traceback
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from firstlight.errors import FirstlightError
+from firstlight.backlog import Worked, comes_again
+from firstlight.errors import FirstlightError, QueuedError
 from firstlight.interop import Reply, Request
 from firstlight.provision import Outcome
 
@@ -70,13 +72,64 @@ def lines(record: Record, source: Source, now: datetime) -> Iterator[str]:
             "ms": _milliseconds(record.seconds),
         },
     )
-    for outcome in reply.outcomes:
-        yield device_line(outcome, request_id=record.request_id)
-    if reply.outcomes:
-        yield metrics_line(reply.outcomes, source=source, seconds=record.seconds, now=now)
+    for (code, message), devices in Counter((e.code, str(e)) for e in reply.unqueued).items():
+        facts = {"request_id": record.request_id, "devices": devices, "code": code}
+        yield event_line("not-queued", facts | {"message": short(message, _MAX_MESSAGE)})
+    yield from _outcome_lines(
+        reply.outcomes, source=source, request_id=record.request_id, seconds=record.seconds, now=now
+    )
 
 
-def device_line(outcome: Outcome, *, request_id: str) -> str:
+def work_lines(worked: Worked, source: Source, now: datetime, *, request_id: str, seconds: float) -> Iterator[str]:
+    """
+    Yield what is logged of a batch that a worker took *seconds* for, at *now* (aware).
+
+    What goes back into the queue is logged as queued, with the reason; never in them: as `lines`.
+    """
+    yield event_line(
+        "work",
+        {
+            "request_id": request_id,
+            "done": len(worked.done),
+            "again": len(worked.again),
+            "strange": worked.strange,
+            "ms": _milliseconds(seconds),
+        },
+    )
+    yield from _outcome_lines(
+        worked.outcomes, source=source, request_id=request_id, seconds=seconds, now=now, queued=comes_again
+    )
+
+
+def _is_queued(outcome: Outcome) -> bool:
+    return isinstance(outcome.error, QueuedError)
+
+
+def _outcome_lines(
+    outcomes: tuple[Outcome, ...],
+    *,
+    source: Source,
+    request_id: str,
+    seconds: float,
+    now: datetime,
+    queued: Callable[[Outcome], bool] = _is_queued,
+) -> Iterator[str]:
+    became = [_became(outcome, queued) for outcome in outcomes]
+    for outcome, word in zip(outcomes, became, strict=True):
+        yield _device_line(outcome, word, request_id)
+    if outcomes:
+        counts = Counter(became)
+        throttled = sum(outcome.throttled for outcome in outcomes)
+        yield _metrics_line(counts, throttled, source=source, seconds=seconds, now=now)
+
+
+def _became(outcome: Outcome, queued: Callable[[Outcome], bool]) -> str:
+    if outcome.error is None:
+        return "provisioned"
+    return "queued" if queued(outcome) else "refused"
+
+
+def _device_line(outcome: Outcome, became: str, request_id: str) -> str:
     """
     Return the JSON line of one device.
     """
@@ -86,7 +139,7 @@ def device_line(outcome: Outcome, *, request_id: str) -> str:
             "event": "device",
             "request_id": request_id,
             "ref": short(outcome.ref),
-            "outcome": "refused" if error else "provisioned",
+            "outcome": became,
             "code": error.code if error else "",
             "message": short(error.message, _MAX_MESSAGE) if error else "",
             "name": short(identity.name) if identity else "",
@@ -97,13 +150,12 @@ def device_line(outcome: Outcome, *, request_id: str) -> str:
     )
 
 
-def metrics_line(outcomes: tuple[Outcome, ...], *, source: Source, seconds: float, now: datetime) -> str:
+def _metrics_line(became: Mapping[str, int], throttled: int, *, source: Source, seconds: float, now: datetime) -> str:
     """
-    Return one push as metrics, for CloudWatch in the embedded metric format.
+    Return one push, or one batch, as metrics, for CloudWatch in the embedded metric format.
 
     `LatencyMs` is the push's, `Throttled` counts the calls that the cloud turned away.
     """
-    refused = sum(outcome.error is not None for outcome in outcomes)
     directive = {"_aws": {"Timestamp": int(now.timestamp() * 1000), "CloudWatchMetrics": _DIRECTIVE}}
     return _encode(
         (directive if source.embedded else {})
@@ -111,9 +163,10 @@ def metrics_line(outcomes: tuple[Outcome, ...], *, source: Source, seconds: floa
             "event": "metrics",
             "region": source.region,
             "function": source.function,
-            "Provisioned": len(outcomes) - refused,
-            "Refused": refused,
-            "Throttled": sum(outcome.throttled for outcome in outcomes),
+            "Provisioned": became.get("provisioned", 0),
+            "Queued": became.get("queued", 0),
+            "Refused": became.get("refused", 0),
+            "Throttled": throttled,
             "LatencyMs": _milliseconds(seconds),
         }
     )
@@ -155,7 +208,13 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 1)
 
 
-_UNITS = {"Provisioned": "Count", "Refused": "Count", "Throttled": "Count", "LatencyMs": "Milliseconds"}
+_UNITS = {
+    "Provisioned": "Count",
+    "Queued": "Count",
+    "Refused": "Count",
+    "Throttled": "Count",
+    "LatencyMs": "Milliseconds",
+}
 _DIRECTIVE = [
     {
         "Namespace": NAMESPACE,

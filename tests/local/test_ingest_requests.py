@@ -15,10 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from firstlight import pki
-from firstlight.interop import MAX_BODY
 from firstlight.push import bearer
 from firstlight.token_keys import UrlKey
 from firstlight.tokens import Bearer, FixedKey, KeySource, VerificationKey
+from firstlight.wire import MAX_BODY
 from tests.factory import Factory
 from tests.local.ingesting import PATIENCE, Heard, Served, Slow, ask, connect, head, hear, ingest, push_body, send
 

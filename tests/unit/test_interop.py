@@ -7,9 +7,10 @@ import pytest
 
 from firstlight.errors import KeyUnavailableError, UnauthorizedError
 from firstlight.identity import Naming, NamingRule
-from firstlight.interop import MAX_BODY, MAX_ENTRIES, Interop, Reply, Request
+from firstlight.interop import Interop, Reply, Request
 from firstlight.provision import Admission
 from firstlight.registries.memory import MemoryRegistry
+from firstlight.wire import MAX_BODY, MAX_ENTRIES
 from tests.factory import Factory, at_noon
 
 

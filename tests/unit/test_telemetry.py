@@ -1,11 +1,12 @@
 import json
 from typing import Any
 
-from firstlight.errors import CertificateError, RegistryError, SettingsError
+from firstlight.backlog import Message, Worked
+from firstlight.errors import CertificateError, QueuedError, RegistryError, SettingsError, ThrottledError
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.interop import Reply, Request, error_reply
 from firstlight.provision import Outcome
-from firstlight.telemetry import Record, Source, event_line, failure_line, lines
+from firstlight.telemetry import Record, Source, event_line, failure_line, lines, work_lines
 from tests.factory import NOW, Factory
 
 SOURCE = Source(region="eu-west-1", function="ingest")
@@ -68,12 +69,13 @@ def test_a_push_is_one_line_of_metrics(factory: Factory) -> None:
         Outcome("a", _identity(factory), "host", throttled=1),
         Outcome("b", error=RegistryError("No."), throttled=3),
         Outcome("c", error=CertificateError("No.")),
+        Outcome("d", error=QueuedError.of()),
     )
 
     directive = metrics["_aws"]["CloudWatchMetrics"][0]
     assert "firstlight" == directive["Namespace"]
     assert {"region": "eu-west-1", "function": "ingest"} == {name: metrics[name] for name in directive["Dimensions"][0]}
-    assert {"Provisioned": 1, "Refused": 2, "Throttled": 4, "LatencyMs": 250.0} == {
+    assert {"Provisioned": 1, "Queued": 1, "Refused": 2, "Throttled": 4, "LatencyMs": 250.0} == {
         metric["Name"]: metrics[metric["Name"]] for metric in directive["Metrics"]
     }
     assert int(NOW.timestamp() * 1000) == metrics["_aws"]["Timestamp"]
@@ -150,3 +152,45 @@ def test_other_events_are_lines_too() -> None:
     A start and a stop, in the same form.
     """
     assert {"event": "stopping", "requests": 3} == json.loads(event_line("stopping", {"requests": 3}))
+
+
+def test_a_queued_device_is_not_called_refused() -> None:
+    """
+    An alarm on refusals stays quiet for what is merely late.
+    """
+    _, device, _ = _read(Outcome("a", error=QueuedError.of()))
+
+    assert ("queued", "queued") == (device["outcome"], device["code"])
+
+
+def test_why_devices_could_not_be_queued_is_a_line_for_each_reason() -> None:
+    """
+    However many devices it cost: the pusher is told of its devices, the operator of the queue.
+    """
+    denied = RegistryError("AWS does not allow sqs:SendMessage here.")
+    reply = Reply(200, b"[]", {}, unqueued=(denied, denied, RegistryError("The queue is gone.")))
+    record = Record(Request("POST", "/interop", {}), reply, "id-1", 0.25)
+
+    said = [json.loads(line) for line in lines(record, SOURCE, NOW)]
+
+    expected = [(2, "AWS does not allow sqs:SendMessage here."), (1, "The queue is gone.")]
+    assert expected == [(s["devices"], s["message"]) for s in said if s["event"] == "not-queued"]
+
+
+def test_a_batch_of_a_worker_is_logged_as_a_push_is() -> None:
+    """
+    What goes back is queued, and says why; what can never be is refused.
+    """
+    outcomes = (
+        Outcome("a", endpoint="host"),
+        Outcome("b", error=ThrottledError("Still throttling.")),
+        Outcome("c", error=CertificateError("No.")),
+    )
+    done, back, strange = Message("1", ()), Message("2", ()), Message("3", None)
+    worked = Worked((done,), (back, strange), outcomes)
+
+    batch, *devices, metrics = map(json.loads, work_lines(worked, SOURCE, NOW, request_id="id-1", seconds=0.25))
+
+    assert {"event": "work", "request_id": "id-1", "done": 1, "again": 2, "strange": 1, "ms": 250.0} == batch
+    assert ["provisioned", "queued", "refused"] == [device["outcome"] for device in devices]
+    assert (1, 1, 1) == (metrics["Provisioned"], metrics["Queued"], metrics["Refused"])

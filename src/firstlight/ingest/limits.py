@@ -4,7 +4,7 @@ What one caller, or all of them together, may take from the server.
 
 from dataclasses import dataclass
 
-from firstlight.interop import MAX_BODY
+from firstlight.wire import MAX_BODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

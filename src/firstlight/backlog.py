@@ -1,0 +1,115 @@
+"""
+The worker's side of the queue: take messages, provision what they ask for, say which are done.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from firstlight.errors import CertificateError, IdentityError, InactiveError, NameTakenError, RequestError
+from firstlight.overflow import decode, work_off
+from firstlight.provision import Admission, Candidate, Outcome, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """
+    One message of a queue: the *handle* by which its queue knows this delivery, and what it asks for.
+
+    `candidates` is None in a message that nobody of us wrote.
+    """
+
+    handle: str = field(repr=False)
+    candidates: tuple[Candidate, ...] | None
+
+    @classmethod
+    def of(cls, handle: str, body: str) -> "Message":
+        try:
+            return cls(handle, tuple(decode(body)))
+        except RequestError:
+            return cls(handle, None)
+
+
+class Source(Protocol):
+    """
+    What a worker of its own needs of a queue.  A message that is neither done nor given back comes again.
+    """
+
+    async def receive(self, *, wait: float) -> Sequence[Message]:
+        """
+        Return the next messages, a batch at most; none if none came within *wait* seconds.
+
+        Raises:
+            UnfinishedError: the queue failed or did not answer; asking again may well do.
+            RegistryError: it would not.
+        """
+
+    async def done(self, messages: Sequence[Message]) -> None:
+        """
+        Take *messages* out of the queue.
+
+        Raises:
+            RegistryError: some may still be there; they come again, which does no harm.
+        """
+
+    async def again(self, messages: Sequence[Message]) -> None:
+        """
+        Let *messages* come again soon, or end where the queue puts what came too often.
+
+        Raises:
+            RegistryError: some come again only when the queue gives them up for lost.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """
+    What became of a batch: the messages that are done, those that go back, and every outcome.
+    """
+
+    done: tuple[Message, ...]
+    again: tuple[Message, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def strange(self) -> int:
+        """
+        How many messages nobody of us wrote.
+        """
+        return sum(message.candidates is None for message in self.again)
+
+
+def comes_again(outcome: Outcome) -> bool:
+    """
+    Return whether another try, now or when an operator has lifted what stands in its way, may help *outcome*.
+    """
+    return outcome.error is not None and not isinstance(
+        outcome.error, CertificateError | IdentityError | NameTakenError | InactiveError
+    )
+
+
+async def work(
+    messages: Sequence[Message],
+    registry: Registry,
+    *,
+    admission: Admission,
+    now: Callable[[], datetime],
+    deadline: float,
+) -> Worked:
+    """
+    Provision what *messages* ask for, all together, until *deadline* (the running loop's clock, seconds).
+
+    A message goes back when any outcome of it may come again, or when nobody of us wrote it.
+    """
+    ours = [message for message in messages if message.candidates is not None]
+    strangers = [message for message in messages if message.candidates is None]
+    outcomes = await work_off(
+        [message.candidates or () for message in ours], registry, admission=admission, now=now, deadline=deadline
+    )
+    back = [any(map(comes_again, its)) for its in outcomes]
+    return Worked(
+        done=tuple(message for message, again in zip(ours, back, strict=True) if not again),
+        again=(*(message for message, again in zip(ours, back, strict=True) if again), *strangers),
+        outcomes=tuple(outcome for its in outcomes for outcome in its),
+    )
