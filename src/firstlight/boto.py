@@ -26,6 +26,8 @@ _CONFIG = Config(
     read_timeout=60,
     user_agent_extra="firstlight",
 )
+# For thousands of calls in a row: botocore then slows down by itself when the service throttles.
+_PATIENT = Config(retries={"mode": "adaptive", "total_max_attempts": 10})
 # HTTP_PROXY and its like are about other machines.
 _DIRECT = Config(proxies={})
 # botocore's (key in the file, variable, default, conversion) of what would be read for a profile.
@@ -52,29 +54,53 @@ class Credentials(NamedTuple):
 
 
 def client(
-    service: str, *, region: str, endpoint_url: str | None = None, credentials: Credentials | None = None
+    service: str,
+    *,
+    region: str,
+    endpoint_url: str | None = None,
+    credentials: Credentials | None = None,
+    connections: int = 10,
+    before: Callable[[str], None] | None = None,
 ) -> Any:
     """
-    Return boto3's client of *service* (its name as in `aws <service>`).
+    Return boto3's client of *service* (its name as in `aws <service>`), for *connections* threads at once.
 
     Without *endpoint_url* and *credentials* botocore looks where it always does: AWS_ENDPOINT_URL,
     AWS_PROFILE, the instance's role.  With *credentials* no profile and no configuration file is read; a
     loopback *endpoint_url* is reached without a proxy.
 
+    *before* is called with the operation's name ahead of every request, repetitions too, and may hold it back: for
+    many calls in a row, which are then repeated more patiently.
+
     Raises:
         RegistryError: AWS_PROFILE or the configuration files name something that does not exist.
     """
     key, secret, token = credentials or (None, None, None)
+    config = _CONFIG.merge(Config(max_pool_connections=connections))
+    if before is not None:
+        config = config.merge(_PATIENT)
+    if _is_here(endpoint_url):
+        config = config.merge(_DIRECT)
     with refusals(f"Preparing {service} in {region}"):
-        return _session(credentials).client(
+        made = _session(credentials).client(
             service,
             region_name=region,
             endpoint_url=endpoint_url,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token or None,
-            config=_CONFIG.merge(_DIRECT) if _is_here(endpoint_url) else _CONFIG,
+            config=config,
         )
+    if before is not None:
+        made.meta.events.register(f"before-send.{service}", _heralding(before))
+    return made
+
+
+def _heralding(before: Callable[[str], None]) -> Callable[..., None]:
+    def sending(event_name: str, **_: Any) -> None:
+        before(event_name.rpartition(".")[2])
+
+    return sending
 
 
 def _session(credentials: Credentials | None) -> Any:

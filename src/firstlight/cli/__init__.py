@@ -17,6 +17,7 @@ _COMMANDS = {
     "azure": "Deploy to Azure; upload CA certificates; manage enrollment groups.",
     "template": "Show the JITP template; check a certificate against it.",
     "device": "Issue keys and certificates for test devices.",
+    "devices": "List, show, disable, enable and retire devices.",
     "local": "Run the clouds on this laptop.",
     "demo": "Do the whole job once, on the laptop clouds.",
 }
