@@ -20,8 +20,9 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from benchmarks.stub_limits import HANG, LATE, LOST, Limits
-from benchmarks.stub_operations import Request, operation
+from benchmarks.stub_operations import operation
 from benchmarks.stub_registry import Refused, Registry
+from benchmarks.stub_request import Request
 
 
 class StubCloud:

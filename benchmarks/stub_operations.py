@@ -2,32 +2,12 @@
 The operations of AWS IoT's control plane (rest-json) that provisioning meets, on the stub's registry.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from benchmarks import stub_registry
+from benchmarks import stub_groups, stub_registry
 from benchmarks.stub_registry import ARN, Refused, Registry, Thing, certificate_arn, missing
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """
-    One call, parsed: `segments` of the path, decoded.
-    """
-
-    segments: list[str]
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """
-        What most paths name in their second segment.
-        """
-        return self.segments[1]
-
+from benchmarks.stub_request import Request
 
 _Document = dict[str, Any]
 Handler = Callable[[Registry, Request], _Document]
@@ -63,16 +43,23 @@ def delete_certificate(registry: Registry, request: Request) -> _Document:
 def create_thing(registry: Registry, request: Request) -> _Document:
     name = request.name
     attributes = (request.body.get("attributePayload") or {}).get("attributes") or {}
-    wanted = Thing(attributes, request.body.get("thingTypeName"))
+    wanted = Thing(attributes, request.body.get("thingTypeName"), request.body.get("billingGroupName"))
+    if name not in registry.things:
+        stub_groups.require(registry, wanted)
     found = registry.things.setdefault(name, wanted)
-    if (found.attributes, found.type_name) != (wanted.attributes, wanted.type_name):
+    if (found.attributes, found.type_name, found.billing_group) != (
+        wanted.attributes,
+        wanted.type_name,
+        wanted.billing_group,
+    ):
         raise Refused(409, "ResourceAlreadyExistsException", f"Thing {name} exists with other attributes.")
     return {"thingName": name, "thingArn": f"{ARN}:thing/{name}", "thingId": name}
 
 
 def describe_thing(registry: Registry, request: Request) -> _Document:
     thing = registry.thing(request.name)
-    return {"thingName": request.name, "attributes": thing.attributes, "version": thing.version}
+    named = {"thingTypeName": thing.type_name, "billingGroupName": thing.billing_group}
+    return {"thingName": request.name, "attributes": thing.attributes, "version": thing.version, **named}
 
 
 def update_thing(registry: Registry, request: Request) -> _Document:
@@ -176,6 +163,13 @@ _OPERATIONS: dict[tuple[str, str], tuple[str, Handler]] = {
     ("GET", "principals/things"): ("ListPrincipalThings", list_principal_things),
     ("GET", "policies/*"): ("GetPolicy", get_policy),
     ("GET", "endpoint"): ("DescribeEndpoint", describe_endpoint),
+    ("GET", "thing-types/*"): ("DescribeThingType", stub_groups.describe_type),
+    ("GET", "thing-groups/*"): ("DescribeThingGroup", stub_groups.describe_group),
+    ("GET", "billing-groups/*"): ("DescribeBillingGroup", stub_groups.describe_billing_group),
+    # The path names what is done here.
+    ("PUT", "thing-groups/*"): ("AddThingToThingGroup", stub_groups.join),
+    ("PUT", "billing-groups/*"): ("AddThingToBillingGroup", stub_groups.join_billing_group),
+    ("GET", "things/*/thing-groups"): ("ListThingGroupsForThing", stub_groups.groups_of),
 }
 
 

@@ -40,6 +40,7 @@ class Thing:
 
     attributes: dict[str, str]
     type_name: str | None = None
+    billing_group: str | None = None
     version: int = 1
     principals: set[str] = field(default_factory=set)
 
@@ -54,6 +55,9 @@ class Registry:
     things: dict[str, Thing] = field(default_factory=dict)
     attached: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     policies: set[str] | None = None
+    types: set[str] = field(default_factory=set)
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    billing_groups: set[str] = field(default_factory=set)
 
     def thing(self, name: str) -> Thing:
         if name not in self.things:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 from firstlight.identity import DeviceIdentity
 from firstlight.local.addresses import Addresses
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.aws_iot import AwsIotRegistry
 from tests.contract.worlds import POLICY
 
@@ -24,12 +25,13 @@ class LaptopWorld:
         self._arn = f"arn:aws:iot:{aws.region}:{aws.account}:cert/"
         self.registry = self.another_process()
 
-    def another_process(self, policy: str = "") -> AwsIotRegistry:
+    def another_process(self, policy: str = "", *, extras: Extras = NO_EXTRAS) -> AwsIotRegistry:
         registry = AwsIotRegistry(
             region=self._aws.region,
             policy_name=policy or POLICY,
             credentials=lambda: self._aws.credentials,
             endpoint_url=self._aws.endpoint_url,
+            extras=extras,
         )
         self._stack.push_async_callback(registry.close)
         return registry
@@ -61,6 +63,20 @@ class LaptopWorld:
         except self._iot.exceptions.ResourceNotFoundException:
             return set()
         return {str(p).rpartition("/")[2] for p in listed}
+
+    def make_type(self, name: str) -> None:
+        self._iot.create_thing_type(thingTypeName=name)
+
+    def make_group(self, name: str) -> None:
+        self._iot.create_thing_group(thingGroupName=name)
+
+    def thing_type(self, name: str) -> str | None:
+        found = self._iot.describe_thing(thingName=name).get("thingTypeName")
+        return None if found is None else str(found)
+
+    def groups(self, name: str) -> set[str]:
+        listed = self._iot.list_thing_groups_for_thing(thingName=name)["thingGroups"]
+        return {str(group["groupName"]) for group in listed}
 
     def make_certificate(self, device: DeviceIdentity, status: str = "ACTIVE") -> None:
         self._iot.register_certificate_without_ca(certificatePem=device.pem, status=status)

@@ -10,6 +10,7 @@ from benchmarks.stub_limits import Limits
 from benchmarks.stub_registry import Registry as StubRegistry
 from benchmarks.stub_registry import Thing, certificate_arn
 from firstlight.identity import DeviceIdentity
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.aws_iot import AwsIotRegistry, Keys, Patience
 from tests.contract.worlds import POLICY
 
@@ -36,7 +37,12 @@ class StubWorld:
         return cls(stack, stub, await stack.enter_async_context(serving(stub)))
 
     def another_process(
-        self, policy: str = "", patience: Patience = HASTY, max_in_flight: int = 256, device_endpoint: str = ""
+        self,
+        policy: str = "",
+        patience: Patience = HASTY,
+        max_in_flight: int = 256,
+        device_endpoint: str = "",
+        extras: Extras = NO_EXTRAS,
     ) -> AwsIotRegistry:
         registry = AwsIotRegistry(
             region="us-east-1",
@@ -46,6 +52,7 @@ class StubWorld:
             patience=patience,
             max_in_flight=max_in_flight,
             device_endpoint=device_endpoint,
+            extras=extras,
         )
         self._stack.push_async_callback(registry.close)
         return registry
@@ -80,6 +87,18 @@ class StubWorld:
     def principals(self, name: str) -> set[str]:
         thing = self.stub.registry.things.get(name)
         return {p.rpartition("/")[2] for p in thing.principals} if thing else set()
+
+    def make_type(self, name: str) -> None:
+        self.stub.registry.types.add(name)
+
+    def make_group(self, name: str) -> None:
+        self.stub.registry.groups.setdefault(name, set())
+
+    def thing_type(self, name: str) -> str | None:
+        return self.stub.registry.things[name].type_name
+
+    def groups(self, name: str) -> set[str]:
+        return {group for group, members in self.stub.registry.groups.items() if name in members}
 
     def make_certificate(self, device: DeviceIdentity, status: str = "ACTIVE") -> None:
         self.stub.registry.certificates[device.fingerprint] = status

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from firstlight.identity import DeviceIdentity
 from firstlight.inspection import Inspector, Sought, Standing
 from firstlight.provision import Registration, Registry
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.memory import MemoryRegistry
 
 POLICY = "FirstlightDevice"
@@ -64,7 +65,18 @@ class AwsWorld(World, Protocol):
 
     def attach_policy(self, device: DeviceIdentity) -> None: ...
 
-    def another_process(self, policy: str = "") -> Registry: ...
+    def another_process(self, policy: str = "", *, extras: Extras = NO_EXTRAS) -> Registry: ...
+
+    def make_type(self, name: str) -> None: ...
+
+    def make_group(self, name: str) -> None: ...
+
+    def thing_type(self, name: str) -> str | None: ...
+
+    def groups(self, name: str) -> set[str]:
+        """
+        Return the names of the groups that the thing is in.
+        """
 
 
 @dataclass

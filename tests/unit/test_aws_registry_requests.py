@@ -47,16 +47,54 @@ _CALLS: list[tuple[Call, Invoke]] = [
         lambda iot: iot.list_thing_principals(thingName=THING, nextToken="a b/c=="),
     ),
     (aws_operations.list_principal_things(ARN), lambda iot: iot.list_principal_things(principal=ARN)),
+    (
+        aws_operations.list_principal_things(ARN, "a b/c=="),
+        lambda iot: iot.list_principal_things(principal=ARN, nextToken="a b/c=="),
+    ),
     (aws_operations.list_attached_policies(ARN), lambda iot: iot.list_attached_policies(target=ARN)),
     (
         aws_operations.list_attached_policies(ARN, "a b/c=="),
         lambda iot: iot.list_attached_policies(target=ARN, marker="a b/c=="),
     ),
     (
-        aws_operations.merge_attributes(THING, ATTRIBUTES, version=7),
+        aws_operations.merge_thing(THING, ATTRIBUTES, version=7),
         lambda iot: iot.update_thing(
             thingName=THING, attributePayload={"attributes": ATTRIBUTES, "merge": True}, expectedVersion=7
         ),
+    ),
+    (
+        aws_operations.merge_thing(THING, {}, version=1, thing_type="a:b"),
+        lambda iot: iot.update_thing(
+            thingName=THING,
+            attributePayload={"attributes": {}, "merge": True},
+            expectedVersion=1,
+            thingTypeName="a:b",
+        ),
+    ),
+    (
+        aws_operations.create_thing(THING, ATTRIBUTES, thing_type="a:b", billing_group="c:d"),
+        lambda iot: iot.create_thing(
+            thingName=THING,
+            attributePayload={"attributes": ATTRIBUTES},
+            thingTypeName="a:b",
+            billingGroupName="c:d",
+        ),
+    ),
+    (aws_operations.describe_thing_type("a:b"), lambda iot: iot.describe_thing_type(thingTypeName="a:b")),
+    (aws_operations.describe_thing_group("a:b"), lambda iot: iot.describe_thing_group(thingGroupName="a:b")),
+    (aws_operations.describe_billing_group("a:b"), lambda iot: iot.describe_billing_group(billingGroupName="a:b")),
+    (
+        aws_operations.add_to_group(THING, "a:b"),
+        lambda iot: iot.add_thing_to_thing_group(thingGroupName="a:b", thingName=THING),
+    ),
+    (
+        aws_operations.add_to_billing_group(THING, "a:b"),
+        lambda iot: iot.add_thing_to_billing_group(billingGroupName="a:b", thingName=THING),
+    ),
+    (aws_operations.list_groups(THING), lambda iot: iot.list_thing_groups_for_thing(thingName=THING)),
+    (
+        aws_operations.list_groups(THING, "a b/c=="),
+        lambda iot: iot.list_thing_groups_for_thing(thingName=THING, nextToken="a b/c=="),
     ),
 ]
 

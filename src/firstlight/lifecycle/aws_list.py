@@ -11,7 +11,7 @@ from firstlight.errors import CertificateError
 from firstlight.lifecycle.aws_reading import PAGE, AwsReading
 from firstlight.lifecycle.many import each
 from firstlight.lifecycle.rows import Listed, Wanted
-from firstlight.registries.aws_name import CERTIFICATE_ID
+from firstlight.registries.aws_attributes import CERTIFICATE_ID
 
 # A thing without a certificate that is registered: a push that broke off, or whose certificate was deleted.
 NO_CERTIFICATE = "MISSING"

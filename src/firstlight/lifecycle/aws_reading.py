@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from firstlight.registries.aws_name import CERTIFICATE_ID
+from firstlight.registries.aws_attributes import CERTIFICATE_ID
 
 # The most that AWS IoT answers at once.
 PAGE = {"PageSize": 250}

@@ -18,7 +18,7 @@ from firstlight import boto
 from firstlight.errors import FirstlightError, RegistryError
 from firstlight.lifecycle.aws_reading import AwsReading, Thing
 from firstlight.lifecycle.rows import Became, Row, Which, failed
-from firstlight.registries.aws_name import CERTIFICATE_ID
+from firstlight.registries.aws_attributes import CERTIFICATE_ID
 
 # Seconds to wait for AWS to see that something is detached: "might take several seconds", DetachThingPrincipal.
 _SETTLING = (1.0, 2.0, 4.0, 8.0, 16.0)

@@ -1,5 +1,5 @@
 """
-What every device of a region shares: the endpoint it connects to and the policy it gets.
+What every device of a region shares: the endpoint it connects to, the policy it gets, and a type or groups.
 """
 
 import asyncio
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from firstlight.registries import aws_errors, aws_operations
 from firstlight.registries.aws_calls import AwsCalls, Turn
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 
 
 class Shared(NamedTuple):
@@ -24,26 +25,37 @@ class Shared(NamedTuple):
 
 class Account:
     """
-    Asks for the endpoint and the policy once per process.  A failure is not kept: every push asks again.
+    Asks for the endpoint, the policy and *extras* once per process.  A failure is not kept: every push asks again.
     """
 
-    def __init__(self, calls: AwsCalls, *, region: str, policy_name: str, device_endpoint: str = "") -> None:
+    def __init__(
+        self,
+        calls: AwsCalls,
+        *,
+        region: str,
+        policy_name: str,
+        device_endpoint: str = "",
+        extras: Extras = NO_EXTRAS,
+    ) -> None:
+        self.extras = extras
         self._calls = calls
         self._region = region
         self._policy_name = policy_name
         self._endpoint = device_endpoint
         self._arn = ""
+        self._extras_exist = extras == NO_EXTRAS
         self._asking = asyncio.Lock()
 
     async def ask(self, turn: Turn) -> None:
         """
-        Make sure of the policy and the endpoint, before a push makes anything.
+        Make sure of the policy, the endpoint and the extras, before a push makes anything.
 
         Raises:
             NotAttemptedError: another push was still asking when the deadline came.
-            RegistryError: there is no such policy or no endpoint, or AWS did not say before the deadline.
+            RegistryError: there is no such policy, no such type or group, or no endpoint; or AWS did not say
+                before the deadline.
         """
-        if self._arn and self._endpoint:
+        if self._arn and self._endpoint and self._extras_exist:
             return
         # A second push waits for the first one's answer instead of asking too: GetPolicy's quota is small.
         try:
@@ -54,6 +66,9 @@ class Account:
         try:
             self._arn = self._arn or await self._policy_arn(turn)
             self._endpoint = self._endpoint or await self._device_endpoint(turn)
+            if not self._extras_exist:
+                await self.extras.require(self._calls, turn)
+                self._extras_exist = True
         finally:
             self._asking.release()
 
@@ -73,6 +88,12 @@ class Account:
         The policy has gone: begin no device before a push has asked for it anew.
         """
         self._arn = ""
+
+    def forget_extras(self) -> None:
+        """
+        A type or group has gone: as above.
+        """
+        self._extras_exist = self.extras == NO_EXTRAS
 
     async def _policy_arn(self, turn: Turn) -> str:
         answer = await self._calls(aws_operations.get_policy(self._policy_name), turn)

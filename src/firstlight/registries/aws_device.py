@@ -5,7 +5,7 @@ The order is a decision:
 
 1. CreateThing claims the name (see aws_name).  First, so that of two certificates with one name
    the loser leaves nothing behind; were the certificate registered first, each loser would leave
-   one ACTIVE that belongs to nothing.
+   one ACTIVE that belongs to nothing.  AddThingToThingGroup follows where there are groups.
 2. RegisterCertificateWithoutCA has the smallest quota; `pacing` keeps the devices that wait for it
    few, and with them the things whose certificate is still to come when a deadline does.
 3. AttachThingPrincipal.
@@ -52,14 +52,29 @@ class AwsDevice:
         """
         shared = self.account.shared()
         arn = shared.certificate_arn(self.identity.fingerprint)
-        name = Name(self.identity, self.calls, self.turn)
+        name = Name(self.identity, self.account, self.calls, self.turn)
         for remaining in reversed(range(_TRIES)):
             await name.claim()
+            if not await self._in_its_groups(again=remaining > 0):
+                continue
             await self._register_certificate()
             if await self._attached_to_thing(arn, again=remaining > 0):
                 break
         await self._attach_policy(shared, arn)
         return shared.endpoint
+
+    async def _in_its_groups(self, *, again: bool) -> bool:
+        for group in self.account.extras.thing_groups:
+            # Does nothing for a thing that is in the group already.
+            joined = await self.calls(aws_operations.add_to_group(self.identity.name, group), self.turn)
+            if joined.missing and again:
+                return False
+            if joined.missing:
+                self.account.forget_extras()
+                raise aws_errors.no_such("thing group", group)
+            if not joined.ok:
+                raise aws_errors.refusal(joined)
+        return True
 
     async def _register_certificate(self) -> None:
         registered = await self.calls(aws_operations.register_certificate(self.identity.pem), self.turn)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from firstlight.errors import SettingsError
 from firstlight.registries.aws_credentials import environment_credentials
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.aws_iot import AwsIotRegistry
 from firstlight.registries.sigv4 import Credentials
 from firstlight.settings import Settings
@@ -17,11 +18,13 @@ def registry_from(
     *,
     region: str = "",
     credentials: Callable[[], Credentials] | None = None,
+    extras: Extras = NO_EXTRAS,
 ) -> AwsIotRegistry:
     """
     Return the registry of *region* (default AWS_REGION), signing with *credentials* (default those of *env*).
 
-    AWS_ENDPOINT_URL_IOT, or else AWS_ENDPOINT_URL, is where AWS IoT is looked for, as in AWS's own SDKs.
+    *extras* are what each thing is given besides its name.  AWS_ENDPOINT_URL_IOT, or else AWS_ENDPOINT_URL,
+    is where AWS IoT is looked for, as in AWS's own SDKs.
 
     Raises:
         SettingsError: the environment holds no region or no credentials, and none were given.
@@ -35,4 +38,5 @@ def registry_from(
         credentials=credentials or environment_credentials(env),
         endpoint_url=env.get("AWS_ENDPOINT_URL_IOT") or env.get("AWS_ENDPOINT_URL") or None,
         device_endpoint=settings.device_endpoint,
+        extras=extras,
     )

@@ -92,6 +92,37 @@ def illegal_name(name: str) -> RegistryError:
     )
 
 
+def illegal_attribute_name(name: str) -> RegistryError:
+    return _error(
+        f"{name[:140]!r} is no name of an attribute", "AWS IoT takes 1 to 128 of a-z A-Z 0-9 _ . , @ / : # -."
+    )
+
+
+def illegal_attribute_value(name: str, value: str) -> RegistryError:
+    return _error(
+        f"AWS IoT does not take {value[:80]!r} as the attribute {name}",
+        "It takes up to 800 of a-z A-Z 0-9 _ . , @ / : # = [ ] -, and no spaces.",
+    )
+
+
+def reserved_attribute(name: str) -> RegistryError:
+    return _error(
+        f"the attribute {name} is the certificate's own, and another value was given for it",
+        "Give the attribute another name.",
+    )
+
+
+def too_many_attributes(given: int, limit: int, own: int) -> RegistryError:
+    return _error(
+        f"{given} attributes are given, and AWS IoT takes {limit} of such a thing, {own} of which say whose it is",
+        "Give fewer, or a thing type: with one it takes 50.",
+    )
+
+
+def no_such(kind: str, name: str) -> RegistryError:
+    return _error(f"the {kind} {name} does not exist", "Create it, or name one that exists.")
+
+
 def no_policy(name: str, region: str) -> RegistryError:
     return _error(
         f"the device policy {name} does not exist in {region}",

@@ -5,13 +5,16 @@ The quotas of these calls are 10 to 20 a second, so the next is made only where 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from firstlight.inspection import Condition, Sought, Standing
 from firstlight.registries import aws_errors, aws_operations
 from firstlight.registries.aws_account import Account
 from firstlight.registries.aws_calls import AwsCalls, Turn
-from firstlight.registries.aws_name import CERTIFICATE_ID, principals_of
+from firstlight.registries.aws_name import owner_of, principals_of
+from firstlight.registries.aws_pages import pages
 
+_NOT_ATTACHED = "not attached to its thing"
 _UNKNOWN = Standing(Condition.UNKNOWN)
 
 
@@ -56,49 +59,59 @@ class AwsInspection:
         """
         A push claims the name first, so the thing may be there already.
         """
-        if self.sought.name and await self._owner() == self.sought.fingerprint:
+        thing = await self._thing() if self.sought.name else None
+        if thing is not None and owner_of(thing) == self.sought.fingerprint:
             return Standing(Condition.INCOMPLETE, ("no certificate",))
         return _UNKNOWN
 
-    async def _owner(self) -> str | None:
-        """
-        Return the id of the certificate that claims the thing, "" if none does; None: there is no thing.
-        """
+    async def _thing(self) -> dict[str, Any] | None:
         described = await self.calls(aws_operations.describe_thing(self.sought.name), self.turn)
         if described.missing:
             return None
         if not described.ok:
             raise aws_errors.refusal(described)
-        return str((described.document().get("attributes") or {}).get(CERTIFICATE_ID, ""))
+        return described.document()
 
     async def _missing_of_its_thing(self) -> list[str]:
-        owner = await self._owner()
-        if owner is None:
+        thing = await self._thing()
+        if thing is None:
             return ["no thing"]
+        owner = owner_of(thing)
         principals = await principals_of(self.sought.name, self.calls, self.turn)
         attached = any(p.endswith(f":cert/{self.sought.fingerprint}") for p in principals)
         # As Name decides: the claim counts, or being the only one attached.
         if owner == self.sought.fingerprint or (attached and len(principals) == 1):
-            return [] if attached else ["not attached to its thing"]
+            return ([] if attached else [_NOT_ATTACHED]) + await self._missing_extras(thing)
         if owner or (principals and not attached):
             return [f"the thing {self.sought.name} belongs to another certificate"]
-        return [f"the thing {self.sought.name} is not claimed yet"] if attached else ["not attached to its thing"]
+        return [f"the thing {self.sought.name} is not claimed yet"] if attached else [_NOT_ATTACHED]
+
+    async def _missing_extras(self, thing: dict[str, Any]) -> list[str]:
+        extras = self.account.extras
+        missing = ["no thing type"] if extras.thing_type and not thing.get("thingTypeName") else []
+        if extras.billing_group and not thing.get("billingGroupName"):
+            missing.append("no billing group")
+        if not extras.thing_groups:
+            return missing
+        groups: set[str] = set()
+        async for page in pages(
+            lambda token: aws_operations.list_groups(self.sought.name, token), "nextToken", self.calls, self.turn
+        ):
+            groups |= {str(group.get("groupName")) for group in page.get("thingGroups", ())}
+        return missing + [f"not in the group {group}" for group in extras.thing_groups if group not in groups]
 
     async def _missing_of_any_thing(self, arn: str) -> list[str]:
-        listed = await self.calls(aws_operations.list_principal_things(arn), self.turn)
-        if not listed.ok and not listed.missing:
-            raise aws_errors.refusal(listed)
-        return [] if listed.document().get("things") else ["no thing"]
+        async for page in pages(
+            lambda token: aws_operations.list_principal_things(arn, token), "nextToken", self.calls, self.turn
+        ):
+            if page.get("things"):
+                return []
+        return ["no thing"]
 
     async def _has_policy(self, arn: str, name: str) -> bool:
-        marker = ""
-        while True:
-            listed = await self.calls(aws_operations.list_attached_policies(arn, marker), self.turn)
-            if not listed.ok and not listed.missing:
-                raise aws_errors.refusal(listed)
-            page = listed.document()
+        async for page in pages(
+            lambda marker: aws_operations.list_attached_policies(arn, marker), "nextMarker", self.calls, self.turn
+        ):
             if any(policy.get("policyName") == name for policy in page.get("policies", ())):
                 return True
-            marker = str(page.get("nextMarker") or "")
-            if not marker:
-                return False
+        return False

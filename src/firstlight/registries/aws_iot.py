@@ -18,12 +18,13 @@ from firstlight.registries.aws_account import Account
 from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
 from firstlight.registries.aws_credentials import CredentialCache, Keys, environment_credentials
 from firstlight.registries.aws_device import AwsDevice
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.aws_http import AwsHttp
 from firstlight.registries.aws_inspection import AwsInspection
 from firstlight.registries.pacing import Window
 from firstlight.registries.sigv4 import Credentials
 
-__all__ = ["AwsIotRegistry", "Credentials", "Keys", "Patience", "environment_credentials"]
+__all__ = ["AwsIotRegistry", "Credentials", "Extras", "Keys", "Patience", "environment_credentials"]
 
 _POLICY_NAME = re.compile(r"(?!\.+$)[\w+=,.@-]{1,128}", re.ASCII)
 _MAX_IN_FLIGHT = 256
@@ -36,7 +37,8 @@ class AwsIotRegistry:
     Make one per process and keep it: connections, the pace AWS allows, the endpoint and the policy
     are remembered from push to push.  It belongs to the event loop of its first `register`.
     *credentials* is asked about once a minute, in a thread; it may raise FirstlightErrors.
-    *device_endpoint* saves asking AWS for the account's own.
+    *device_endpoint* saves asking AWS for the account's own.  *extras* are what each thing is given besides
+    its name; none cost a call.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class AwsIotRegistry:
         credentials: Callable[[], Credentials],
         endpoint_url: str | None = None,
         device_endpoint: str = "",
+        extras: Extras = NO_EXTRAS,
         max_in_flight: int = _MAX_IN_FLIGHT,
         patience: Patience | None = None,
     ) -> None:
@@ -69,6 +72,7 @@ class AwsIotRegistry:
             region=region,
             policy_name=policy_name,
             device_endpoint=device_endpoint,
+            extras=extras,
         )
 
     async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:

@@ -6,17 +6,17 @@ CreateThing is an atomic claim, and no certificate is attached to a thing that a
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from firstlight.errors import NameTakenError
 from firstlight.identity import DeviceIdentity
 from firstlight.registries import aws_errors, aws_operations
+from firstlight.registries.aws_account import Account
+from firstlight.registries.aws_attributes import CERTIFICATE_ID, attributes_of, claim_of
 from firstlight.registries.aws_calls import AwsCalls, Turn
-
-# The thing's attributes.  The reference sets the first only.
-SERIAL_NUMBER = "serialNumber"
-CERTIFICATE_ID = "certificateId"
+from firstlight.registries.aws_pages import pages
 
 _LEGAL = re.compile(r"[a-zA-Z0-9:_-]{1,128}")
 # A thing that keeps changing under our hands is left to the next push.
@@ -27,9 +27,12 @@ _TRIES = 4
 class Name:
     """
     The name of one device, and the certificate that wants it.
+
+    A thing that is there keeps what it has: attributes, type and billing group are added where it has none.
     """
 
     identity: DeviceIdentity
+    account: Account
     calls: AwsCalls
     turn: Turn
 
@@ -39,23 +42,29 @@ class Name:
 
         Raises:
             NameTakenError: it is another's.
-            RegistryError: AWS IoT takes no such name; or AWS refused, failed, or was not done in time.
+            RegistryError: AWS IoT takes no such name or attribute; or AWS refused, failed, or was not done in time.
         """
-        name, attributes = self.identity.name, self._attributes()
+        name, extras = self.identity.name, self.account.extras
         if not _LEGAL.fullmatch(name):
             raise aws_errors.illegal_name(name)
+        create = aws_operations.create_thing(
+            name,
+            attributes_of(self.identity, thing_type=extras.thing_type),
+            thing_type=extras.thing_type,
+            billing_group=extras.billing_group,
+        )
         for _ in range(_TRIES):
-            created = await self.calls(aws_operations.create_thing(name, attributes), self.turn)
+            created = await self.calls(create, self.turn)
             if created.ok:
                 return
+            if created.missing:
+                # They were there when the process began.
+                self.account.forget_extras()
             if not created.exists:
                 raise aws_errors.refusal(created)
             if await self._is_ours():
                 return
         raise aws_errors.unsettled(name)
-
-    def _attributes(self) -> dict[str, str]:
-        return {SERIAL_NUMBER: self.identity.serial, CERTIFICATE_ID: self.identity.fingerprint}
 
     async def _is_ours(self) -> bool:
         """
@@ -67,18 +76,18 @@ class Name:
         if not described.ok:
             raise aws_errors.refusal(described)
         thing = described.document()
-        owner = str((thing.get("attributes") or {}).get(CERTIFICATE_ID, ""))
+        owner = owner_of(thing)
         if owner == self.identity.fingerprint:
-            # An operator gave the thing another attribute, a type or a billing group.
-            return True
+            # An operator gave the thing another attribute, a type or a billing group; or asks for them now.
+            return await self._completed(thing)
         principals = await principals_of(self.identity.name, self.calls, self.turn)
         mine = [p for p in principals if p.endswith(f":cert/{self.identity.fingerprint}")]
         if mine and len(mine) == len(principals):
             # Attached by the reference, by just-in-time provisioning or by hand.
-            return True
+            return await self._completed(thing)
         if not await self._may_be_taken(owner, attached=bool(mine), to_others=len(mine) < len(principals)):
             raise NameTakenError.of(self.identity.name)
-        return await self._took_over(thing)
+        return await self._completed(thing, claim=True)
 
     async def _may_be_taken(self, owner: str, *, attached: bool, to_others: bool) -> bool:
         if to_others:
@@ -87,18 +96,38 @@ class Name:
         # A claim ends when its certificate is revoked: then no push will ever attach it.
         return not owner or await self._has_given_up(owner)
 
-    async def _took_over(self, thing: dict[str, Any]) -> bool:
-        attributes = self._attributes()
-        if SERIAL_NUMBER in (thing.get("attributes") or {}):
-            del attributes[SERIAL_NUMBER]
+    async def _completed(self, thing: dict[str, Any], *, claim: bool = False) -> bool:
+        """
+        Give the thing what it lacks, and the *claim* whoever had it; return False if it changed meanwhile.
+        """
+        present, own, extras = thing.get("attributes") or {}, claim_of(self.identity), self.account.extras
+        wanted = attributes_of(self.identity, thing_type=extras.thing_type)
+        added = {n: v for n, v in wanted.items() if n not in own and n not in present}
+        if claim:
+            added |= {n: v for n, v in own.items() if n == CERTIFICATE_ID or n not in present}
+        kind = "" if thing.get("thingTypeName") else extras.thing_type
+        if (added or kind) and not await self._merged(added, kind, version=int(thing.get("version", 1))):
+            return False
+        if extras.billing_group and not thing.get("billingGroupName"):
+            return await self._joined_billing_group(extras.billing_group)
+        return True
+
+    async def _merged(self, attributes: dict[str, str], thing_type: str, *, version: int) -> bool:
         # Of two that want the thing at once, one finds its version changed.
-        version = int(thing.get("version", 1))
-        merge = aws_operations.merge_attributes(self.identity.name, attributes, version=version)
+        merge = aws_operations.merge_thing(self.identity.name, attributes, version=version, thing_type=thing_type)
         merged = await self.calls(merge, self.turn)
         if merged.changed or merged.missing:
             return False
         if not merged.ok:
             raise aws_errors.refusal(merged)
+        return True
+
+    async def _joined_billing_group(self, group: str) -> bool:
+        joined = await self.calls(aws_operations.add_to_billing_group(self.identity.name, group), self.turn)
+        if joined.missing:
+            self.account.forget_extras()
+        if not joined.ok:
+            raise aws_errors.refusal(joined)
         return True
 
     async def _has_given_up(self, certificate_id: str) -> bool:
@@ -109,18 +138,18 @@ class Name:
         return described.ok and described.certificate_status == "REVOKED"
 
 
+def owner_of(thing: Mapping[str, Any]) -> str:
+    """
+    Return the id of the certificate that claims *thing*, a DescribeThing answer; "" if none does.
+    """
+    return str((thing.get("attributes") or {}).get(CERTIFICATE_ID, ""))
+
+
 async def principals_of(thing: str, calls: AwsCalls, turn: Turn) -> list[str]:
     """
     Return the ARNs of all that is attached to *thing*; nothing is if there is no such thing.
     """
     found: list[str] = []
-    token = ""
-    while True:
-        listed = await calls(aws_operations.list_principals(thing, token), turn)
-        if not listed.ok and not listed.missing:
-            raise aws_errors.refusal(listed)
-        page = listed.document()
+    async for page in pages(lambda token: aws_operations.list_principals(thing, token), "nextToken", calls, turn):
         found += map(str, page.get("principals", ()))
-        token = str(page.get("nextToken") or "")
-        if not token:
-            return found
+    return found

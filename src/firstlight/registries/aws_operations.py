@@ -15,6 +15,8 @@ from firstlight.registries.sigv4 import encoded_path, encoded_query
 class Operation(StrEnum):
     """
     What firstlight calls, and so what its role must be allowed to do; no more.
+
+    FOR_EXTRAS are those that only a registry with Extras calls.
     """
 
     DESCRIBE_ENDPOINT = "DescribeEndpoint"
@@ -31,6 +33,13 @@ class Operation(StrEnum):
     # And these are only called to say what a device is now.
     LIST_ATTACHED_POLICIES = "ListAttachedPolicies"
     LIST_PRINCIPAL_THINGS = "ListPrincipalThings"
+    # And these only where things are given a type or groups.
+    DESCRIBE_THING_TYPE = "DescribeThingType"
+    DESCRIBE_THING_GROUP = "DescribeThingGroup"
+    DESCRIBE_BILLING_GROUP = "DescribeBillingGroup"
+    ADD_TO_GROUP = "AddThingToThingGroup"
+    ADD_TO_BILLING_GROUP = "AddThingToBillingGroup"
+    LIST_GROUPS = "ListThingGroupsForThing"
 
     @property
     def action(self) -> str:
@@ -38,6 +47,18 @@ class Operation(StrEnum):
         The IAM action that allows it.
         """
         return f"iot:{self}"
+
+
+FOR_EXTRAS = frozenset(
+    {
+        Operation.DESCRIBE_THING_TYPE,
+        Operation.DESCRIBE_THING_GROUP,
+        Operation.DESCRIBE_BILLING_GROUP,
+        Operation.ADD_TO_GROUP,
+        Operation.ADD_TO_BILLING_GROUP,
+        Operation.LIST_GROUPS,
+    }
+)
 
 
 class Call(NamedTuple):
@@ -65,8 +86,12 @@ def get_policy(name: str) -> Call:
     return Call(Operation.GET_POLICY, "GET", encoded_path("policies", name))
 
 
-def create_thing(name: str, attributes: Mapping[str, str]) -> Call:
-    body = {"attributePayload": {"attributes": attributes}}
+def create_thing(name: str, attributes: Mapping[str, str], *, thing_type: str = "", billing_group: str = "") -> Call:
+    body: dict[str, object] = {"attributePayload": {"attributes": attributes}}
+    if thing_type:
+        body["thingTypeName"] = thing_type
+    if billing_group:
+        body["billingGroupName"] = billing_group
     return Call(Operation.CREATE_THING, "POST", encoded_path("things", name), headers=_JSON, body=_encode(body))
 
 
@@ -100,9 +125,10 @@ def list_principals(thing: str, next_token: str = "") -> Call:
     return Call(Operation.LIST_PRINCIPALS, "GET", encoded_path("things", thing, "principals"), query)
 
 
-def list_principal_things(certificate_arn: str) -> Call:
+def list_principal_things(certificate_arn: str, next_token: str = "") -> Call:
+    query = encoded_query([("nextToken", next_token)] if next_token else [])
     headers = {"x-amzn-principal": certificate_arn}
-    return Call(Operation.LIST_PRINCIPAL_THINGS, "GET", "/principals/things", headers=headers)
+    return Call(Operation.LIST_PRINCIPAL_THINGS, "GET", "/principals/things", query, headers)
 
 
 def list_attached_policies(certificate_arn: str, marker: str = "") -> Call:
@@ -115,12 +141,44 @@ def list_attached_policies(certificate_arn: str, marker: str = "") -> Call:
     return Call(Operation.LIST_ATTACHED_POLICIES, "POST", path, query)
 
 
-def merge_attributes(thing: str, attributes: Mapping[str, str], *, version: int) -> Call:
+def merge_thing(thing: str, attributes: Mapping[str, str], *, version: int, thing_type: str = "") -> Call:
     """
-    Add *attributes* to *thing* if it is still at *version*.
+    Add *attributes* and a type to *thing* if it is still at *version*.
     """
-    body = {"attributePayload": {"attributes": attributes, "merge": True}, "expectedVersion": version}
+    body: dict[str, object] = {
+        "attributePayload": {"attributes": attributes, "merge": True},
+        "expectedVersion": version,
+    }
+    if thing_type:
+        body["thingTypeName"] = thing_type
     return Call(Operation.UPDATE_THING, "PATCH", encoded_path("things", thing), headers=_JSON, body=_encode(body))
+
+
+def describe_thing_type(name: str) -> Call:
+    return Call(Operation.DESCRIBE_THING_TYPE, "GET", encoded_path("thing-types", name))
+
+
+def describe_thing_group(name: str) -> Call:
+    return Call(Operation.DESCRIBE_THING_GROUP, "GET", encoded_path("thing-groups", name))
+
+
+def describe_billing_group(name: str) -> Call:
+    return Call(Operation.DESCRIBE_BILLING_GROUP, "GET", encoded_path("billing-groups", name))
+
+
+def add_to_group(thing: str, group: str) -> Call:
+    path, body = "/thing-groups/addThingToThingGroup", {"thingGroupName": group, "thingName": thing}
+    return Call(Operation.ADD_TO_GROUP, "PUT", path, headers=_JSON, body=_encode(body))
+
+
+def add_to_billing_group(thing: str, group: str) -> Call:
+    path, body = "/billing-groups/addThingToBillingGroup", {"billingGroupName": group, "thingName": thing}
+    return Call(Operation.ADD_TO_BILLING_GROUP, "PUT", path, headers=_JSON, body=_encode(body))
+
+
+def list_groups(thing: str, next_token: str = "") -> Call:
+    query = encoded_query([("nextToken", next_token)] if next_token else [])
+    return Call(Operation.LIST_GROUPS, "GET", encoded_path("things", thing, "thing-groups"), query)
 
 
 def _encode(body: Mapping[str, object]) -> bytes:
