@@ -87,11 +87,16 @@ async def put_off(
     return [settled(outcome) for outcome in outcomes], [error for error in said if error is not None]
 
 
-def encode(waiting: Iterable[Waiting]) -> str:
+def encode(waiting: Iterable[Waiting], *, attempts: int = 0, reason: str = "") -> str:
     """
     Return the message that `decode` reads: JSON, `{"v": 1, "certs": [{"ref", "cert", "attributes"}]}`, cert as PEM.
+
+    Where a queue does not count by itself how often its devices failed, `attempts` does; `reason` tells an
+    operator why they were given up.  Neither is there unless it says something.
     """
-    return json.dumps({"v": _VERSION, "certs": [_entry(w) for w in waiting]}, separators=(",", ":"))
+    facts = {"attempts": attempts} if attempts else {}
+    why = {"reason": reason} if reason else {}
+    return json.dumps({"v": _VERSION, "certs": [_entry(w) for w in waiting], **facts, **why}, separators=(",", ":"))
 
 
 def decode(message: str) -> list[Candidate]:
@@ -108,6 +113,17 @@ def decode(message: str) -> list[Candidate]:
         return [_candidate(entry) for entry in body["certs"]]
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as e:
         raise RequestError("The message is not one of firstlight's queue.") from e
+
+
+def attempts_of(message: str) -> int:
+    """
+    Return how often the devices of *message* failed before, as `encode` wrote it; 0 if it does not say.
+    """
+    try:
+        said = json.loads(message).get("attempts", 0)
+    except (ValueError, RecursionError, AttributeError):
+        return 0
+    return said if isinstance(said, int) and said > 0 else 0
 
 
 async def work_off(

@@ -12,9 +12,13 @@ from azure.identity.aio import ClientSecretCredential
 from firstlight.identity import DeviceIdentity
 from firstlight.local.azure_cloud.access import HUB_REGISTRY_CONTRIBUTOR, HUB_TWIN_CONTRIBUTOR, Principal
 from firstlight.local.azure_cloud.server import serve
+from firstlight.local.azure_cloud.storage import QUEUE_DOMAIN, StorageAccount, StoredQueue
 from firstlight.local.azure_cloud.world import Hub, World
 from firstlight.local.mqtt import trust
+from firstlight.queues.azure_storage import StorageQueue
 from firstlight.registries.azure_iot import AzureIotRegistry
+
+QUEUE = "firstlight"
 
 
 class LaptopHubWorld:
@@ -29,6 +33,10 @@ class LaptopHubWorld:
         world.hubs[self.hub.name] = self.hub
         self._caller = world.directory.enroll(Principal("ingest"))
         world.directory.assign(self._caller.object_id, HUB_REGISTRY_CONTRIBUTOR, self.hub.resource_id)
+        self.storage = StorageAccount("contoso", f"{group}/providers/Microsoft.Storage/storageAccounts/contoso")
+        world.storage[self.storage.name] = self.storage
+        for name in (QUEUE, f"{QUEUE}-poison"):
+            self.storage.queues[name] = StoredQueue(name)
         self.registry = self.another_process()
 
     @classmethod
@@ -39,17 +47,37 @@ class LaptopHubWorld:
         return cls(stack, world, folder, f"http://127.0.0.1:{listener.getsockname()[1]}")
 
     def another_process(self, *, hub: str = "", secret: str = "") -> AzureIotRegistry:
-        ca_file = trust.ca_file(self._folder)
-        credential = ClientSecretCredential(
+        registry = AzureIotRegistry(
+            hub=hub or self.hub.host, credential=self._credential(secret), ca_file=self._ca_file, proxy=self._proxy
+        )
+        self._stack.push_async_callback(registry.close)
+        return registry
+
+    def a_queue(self, *roles: str, name: str = QUEUE, secret: str = "") -> StorageQueue:
+        """
+        Return the storage account's queue, with *roles* on it and on its poison queue.
+        """
+        for role in roles:
+            for queue in (name, f"{name}-poison"):
+                scope = f"{self.storage.resource_id}/queueServices/default/queues/{queue}"
+                self._world.directory.assign(self._caller.object_id, role, scope)
+        url = f"https://{self.storage.name}.{QUEUE_DOMAIN}/{name}"
+        queue = StorageQueue(url, credential=self._credential(secret), ca_file=self._ca_file, proxy=self._proxy)
+        self._stack.push_async_callback(queue.close)
+        return queue
+
+    @property
+    def _ca_file(self) -> Path:
+        return trust.ca_file(self._folder)
+
+    def _credential(self, secret: str) -> ClientSecretCredential:
+        return ClientSecretCredential(
             self._world.tenant,
             self._caller.client_id,
             secret or self._caller.secret,
             proxies={"https": self._proxy},
-            connection_verify=str(ca_file),
+            connection_verify=str(self._ca_file),
         )
-        registry = AzureIotRegistry(hub=hub or self.hub.host, credential=credential, ca_file=ca_file, proxy=self._proxy)
-        self._stack.push_async_callback(registry.close)
-        return registry
 
     @property
     def registry_host(self) -> str:

@@ -6,7 +6,6 @@ so repeating is a decision of whoever knows how to prove what is there (azure_pu
 """
 
 import asyncio
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,14 @@ import aiohttp
 from azure.core import AsyncPipelineClient
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, ClientAuthenticationError
-from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, RequestIdPolicy, UserAgentPolicy
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from firstlight.registries import azure_errors
 from firstlight.registries.azure_answer import Answer
+from firstlight.registries.azure_pipeline import first_line, pipeline
 
 API_VERSION = "2021-04-12"
 SCOPE = "https://iothubs.azure.net/.default"
-_KEEP_ALIVE = 20.0
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
@@ -60,7 +57,7 @@ class AzureHttp:
                 raise azure_errors.no_token("none came in time") from None
             return Answer.timed_out()
         except ClientAuthenticationError as e:
-            raise azure_errors.no_token(_first_line(e)) from e
+            raise azure_errors.no_token(first_line(e)) from e
         except AzureError as e:
             return self._unanswered(e)
         headers = response.headers
@@ -86,26 +83,5 @@ class AzureHttp:
         return Answer.unreachable()
 
     def _opened(self) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
-        trust = ssl.create_default_context(cafile=self._ca_file) if self._ca_file else True
-        # A session of our own: azure-core would read the CA file anew for every request.
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE, ssl=trust),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # Of the environment's proxies azure_environment has told; asking costs a thread for each request.
-            trust_env=False,
-            auto_decompress=False,
-        )
-        self._client = AsyncPipelineClient(
-            f"https://{self._hub}",
-            transport=AioHttpTransport(session=session),
-            policies=[
-                RequestIdPolicy(),
-                UserAgentPolicy("firstlight", user_agent_overwrite=True),
-                AsyncBearerTokenCredentialPolicy(self._credential, SCOPE),
-            ],
-        )
+        self._client = pipeline(f"https://{self._hub}", SCOPE, self._credential, ca_file=self._ca_file)
         return self._client
-
-
-def _first_line(error: AzureError) -> str:
-    return " ".join((str(error).strip().splitlines() or [""])[0].split())[:160].rstrip(".")

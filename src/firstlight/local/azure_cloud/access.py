@@ -22,11 +22,16 @@ class Role:
 
 _HUBS = "Microsoft.Devices/IotHubs"
 _SERVICES = "Microsoft.Devices/provisioningServices"
+_QUEUES = "Microsoft.Storage/storageAccounts/queueServices/queues"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 HUB_DATA_CONTRIBUTOR = "4fc6c259-987e-4a07-842e-c321cc9d413f"
 HUB_REGISTRY_CONTRIBUTOR = "4ea46cd5-c1b2-4a8e-910b-273211f9ce47"
 HUB_TWIN_CONTRIBUTOR = "494bdba2-168f-4f31-a0a1-191d2f7c028c"
+QUEUE_DATA_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
+QUEUE_DATA_READER = "19e7f393-937e-4f77-808e-94535e297925"
+QUEUE_MESSAGE_PROCESSOR = "8a0f0c08-91a1-4084-bc3d-661d67233fed"
+QUEUE_MESSAGE_SENDER = "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a"
 DPS_DATA_CONTRIBUTOR = "dfce44e4-17b7-4bd1-a6d1-04996ec95633"
 
 # The same ids in every tenant; Owner and Contributor have no data actions, which surprises people.
@@ -42,6 +47,19 @@ ROLES = {
     "10745317-c249-44a1-a5ce-3a4353c0bbd8": Role(
         "Device Provisioning Service Data Reader", data_actions=(f"{_SERVICES}/*/read",)
     ),
+    QUEUE_DATA_CONTRIBUTOR: Role(
+        "Storage Queue Data Contributor",
+        actions=(f"{_QUEUES}/delete", f"{_QUEUES}/read", f"{_QUEUES}/write"),
+        data_actions=tuple(f"{_QUEUES}/messages/{a}" for a in ("delete", "read", "write", "process/action")),
+    ),
+    QUEUE_DATA_READER: Role(
+        "Storage Queue Data Reader", actions=(f"{_QUEUES}/read",), data_actions=(f"{_QUEUES}/messages/read",)
+    ),
+    QUEUE_MESSAGE_PROCESSOR: Role(
+        "Storage Queue Data Message Processor",
+        data_actions=(f"{_QUEUES}/messages/read", f"{_QUEUES}/messages/process/action"),
+    ),
+    QUEUE_MESSAGE_SENDER: Role("Storage Queue Data Message Sender", data_actions=(f"{_QUEUES}/messages/add/action",)),
 }
 
 

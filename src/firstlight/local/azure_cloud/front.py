@@ -91,7 +91,10 @@ def _error_headers(refusal: Refusal) -> dict[str, str]:
 
 
 def _response(answer: Answer) -> web.Response:
-    body = b"" if answer.body is None else json.dumps(answer.body).encode()
+    if isinstance(answer.body, bytes):
+        body = answer.body
+    else:
+        body = b"" if answer.body is None else json.dumps(answer.body).encode()
     headers = {"Content-Type": "application/json; charset=utf-8", "x-ms-request-id": str(uuid4()), **answer.headers}
     if answer.body is None:
         del headers["Content-Type"]

@@ -8,12 +8,13 @@ from firstlight.local.azure_cloud.access import (
     DPS_DATA_CONTRIBUTOR,
     HUB_DATA_CONTRIBUTOR,
     OWNER,
+    QUEUE_DATA_CONTRIBUTOR,
     Principal,
 )
 from firstlight.local.azure_cloud.world import World
 
 # Owner alone has no data actions: without the others no enrollment is made and no twin read, as on Azure.
-_ROLES = (OWNER, HUB_DATA_CONTRIBUTOR, DPS_DATA_CONTRIBUTOR)
+_ROLES = (OWNER, HUB_DATA_CONTRIBUTOR, DPS_DATA_CONTRIBUTOR, QUEUE_DATA_CONTRIBUTOR)
 
 
 @dataclass(frozen=True, kw_only=True)

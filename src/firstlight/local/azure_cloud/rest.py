@@ -55,7 +55,7 @@ class Call:
 @dataclass(frozen=True)
 class Answer:
     """
-    `body` is JSON's; None is an empty one.
+    `body` is JSON's, or bytes as they are; None is an empty one.
     """
 
     status: int

@@ -33,6 +33,9 @@ from firstlight.local.azure_cloud.hub_rest import HubService
 from firstlight.local.azure_cloud.kudu_rest import SCM_DOMAIN, KuduService
 from firstlight.local.azure_cloud.operator_account import Operator
 from firstlight.local.azure_cloud.proxy import LONGEST_HEAD, Proxy
+from firstlight.local.azure_cloud.queue_rest import QueueService
+from firstlight.local.azure_cloud.storage import QUEUE_DOMAIN
+from firstlight.local.azure_cloud.storage_access import StorageAccess
 from firstlight.local.azure_cloud.throttle import Throttle
 from firstlight.local.azure_cloud.tokens import LOGIN_HOST, Tokens
 from firstlight.local.azure_cloud.world import DPS_DOMAIN, HUB_DOMAIN, World
@@ -45,7 +48,15 @@ CLIENT_VARIABLE = "LAPTOP_AZURE_CLIENT"
 
 _MANAGEMENT_HOST = "management.azure.com"
 # What the server's certificate is for; the services come and go, their names are covered by the wildcards.
-NAMES = (_MANAGEMENT_HOST, LOGIN_HOST, f"*.{HUB_DOMAIN}", f"*.{DPS_DOMAIN}", f"*.{SCM_DOMAIN}", "localhost")
+NAMES = (
+    _MANAGEMENT_HOST,
+    LOGIN_HOST,
+    f"*.{HUB_DOMAIN}",
+    f"*.{DPS_DOMAIN}",
+    f"*.{SCM_DOMAIN}",
+    f"*.{QUEUE_DOMAIN}",
+    "localhost",
+)
 _HTTPS, _MQTTS = 443, 8883
 _MAX_PACKAGE = 256 * 2**20
 _GOODBYE = 1.0  # seconds for answers under way
@@ -104,11 +115,13 @@ async def serve(world: World, folder: Path, *, listener: socket.socket, secret: 
 def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra) -> list[Service]:
     hubs, dps = HubService(world, tokens, throttle), DpsService(world, tokens, throttle)
     arm, kudu = ResourceManager(world, tokens), KuduService(world, tokens)
+    queues = QueueService(StorageAccess(world, tokens), time.monotonic)
     return [
         Service(_named(HUB_DOMAIN), hubs.routes, hubs.refuse),
         Service(_named(DPS_DOMAIN), dps.routes, dps.refuse),
         Service(re.compile(re.escape(LOGIN_HOST)), entra.routes, entra.refuse),
         Service(re.compile(re.escape(_MANAGEMENT_HOST)), arm.routes, arm.refuse),
+        Service(_named(QUEUE_DOMAIN), queues.routes, queues.refuse),
         Service(_named(SCM_DOMAIN), kudu.routes, kudu.refuse, max_body=_MAX_PACKAGE),
     ]
 

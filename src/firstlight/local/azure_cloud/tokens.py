@@ -21,7 +21,8 @@ ALGORITHM = "ES256"
 MANAGEMENT = "https://management.azure.com"
 HUB = "https://iothubs.azure.net"
 DPS = "https://azure-devices-provisioning.net"
-AUDIENCES = (MANAGEMENT, HUB, DPS)
+STORAGE = "https://storage.azure.com"
+AUDIENCES = (MANAGEMENT, HUB, DPS, STORAGE)
 
 
 class TokenRefusedError(Exception):

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from firstlight.certificates import Certificate
 from firstlight.local.azure_cloud.access import Directory
+from firstlight.local.azure_cloud.storage import StorageAccount
 
 HUB_DOMAIN = "azure-devices.net"
 DPS_DOMAIN = "azure-devices-provisioning.net"
@@ -160,6 +161,7 @@ class World:
     tenant: str = field(default_factory=lambda: str(uuid4()))
     hubs: dict[str, Hub] = field(default_factory=dict)
     services: dict[str, Dps] = field(default_factory=dict)
+    storage: dict[str, StorageAccount] = field(default_factory=dict)
     # Every resource as Azure Resource Manager shows it, by its id in lower case.
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
     directory: Directory = field(default_factory=Directory)
