@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from firstlight import raw_extensions
 from firstlight.errors import CertificateError
 
 # Non-positive serial numbers are refused below with a sentence of our own; the library's
@@ -95,7 +96,8 @@ class Certificate:
         """
         try:
             return self.x509.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except x509.ExtensionNotFound:
+        except (x509.ExtensionNotFound, ValueError):
+            # of unreadable extensions only a device's were let pass
             return False
 
     @property
@@ -107,6 +109,8 @@ class Certificate:
             return self.x509.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
         except x509.ExtensionNotFound:
             return True
+        except ValueError:
+            return False
 
     def is_issued_by(self, issuer: "Certificate") -> bool:
         """
@@ -244,7 +248,12 @@ def _read(certificate: x509.Certificate) -> None:
     Read what the library reads late, so that what is malformed is found here and not wherever it is first used.
     """
     _ = certificate.version, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    _ = certificate.subject, certificate.issuer, certificate.extensions
+    _ = certificate.subject, certificate.issuer
+    try:
+        _ = certificate.extensions
+    except ValueError:
+        if raw_extensions.says_ca(certificate.tbs_certificate_bytes):
+            raise
 
 
 def _is_request(der: bytes) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -11,7 +12,7 @@ from cryptography.x509 import CertificateSigningRequestBuilder, Name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firstlight import certificates, pki
+from firstlight import certificates, pki, raw_extensions
 from firstlight.certificates import Certificate, TrustedIssuers
 from firstlight.errors import CertificateError
 from tests.factory import NOW, Factory, rsa_key
@@ -221,3 +222,47 @@ def test_a_weak_signature_is_refused() -> None:
         der = rsa_signed.odd().replace(with_rsa + b"\x0b", with_rsa + bytes([last]))
         with pytest.raises(CertificateError, match=name):
             certificates.load(der).require_device_leaf(NOW)
+
+
+def _oddly_named(factory: Factory, *, ca: bool) -> bytes:
+    """
+    Return a certificate whose subjectAltName holds an underscore in a PrintableString, as Microchip's do.
+    """
+    alternative = x509.DirectoryName(x509.Name([x509.NameAttribute(x509.NameOID.SERIAL_NUMBER, "eui48-0000")]))
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "odd")]))
+        .issuer_name(factory.ca.x509.subject)
+        .public_key(factory.key.public_key())
+        .serial_number(5)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .sign(factory.key, hashes.SHA256())
+    )
+    return built.public_bytes(Encoding.DER).replace(b"eui48-0000", b"eui48_0000")
+
+
+def test_extensions_that_no_library_reads_do_not_stop_a_device(factory: Factory) -> None:
+    """
+    Microchip's certificates are such, and the clouds take them; a CA's must be readable.
+    """
+    leaf = certificates.load(_oddly_named(factory, ca=False))
+    leaf.require_device_leaf(NOW)
+
+    assert (False, False) == (leaf.is_ca, leaf.may_sign)
+    with pytest.raises(CertificateError, match="malformed"):
+        certificates.load(_oddly_named(factory, ca=True))
+
+
+@given(st.binary(max_size=60))
+def test_raw_extensions_are_never_guessed(data: bytes) -> None:
+    """
+    What is no DER is said, in one kind of error.
+    """
+    try:
+        said = raw_extensions.says_ca(data)
+    except ValueError:
+        return
+    assert not said

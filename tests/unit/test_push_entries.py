@@ -179,4 +179,4 @@ def test_a_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "reel.csv"
     path.write_bytes("device_id,group_id,certificate\nGerät,b,c\n".encode("latin-1"))
 
-    assert f"{path} is not UTF-8. Save it as UTF-8 CSV." == _refusal(path)
+    assert f"{path}: row 2 is not UTF-8. Save it as UTF-8 CSV." == _refusal(path)

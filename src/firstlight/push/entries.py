@@ -8,12 +8,10 @@ from pathlib import Path
 
 from firstlight import certificates
 from firstlight.errors import CertificateError, UsageError
-from firstlight.push import manifest
+from firstlight.manifests import Options, cloud_id, pem
+from firstlight.manifests.pem_blocks import MAX_CERTIFICATE
 
-_CERTIFICATE_FILES = {".pem", ".crt", ".cer", ".der"}
 _CERTIFICATE_LABEL = b"CERTIFICATE-----"
-# No certificate or chain comes near; a firmware image given by mistake does.
-_MAX_FILE = 256 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +44,27 @@ def _read(path: Path) -> Iterator[Entry]:
     if path.is_dir():
         yield from _folder(path)
     elif path.suffix.lower() == ".csv":
-        for number, device_id, cell in manifest.rows(path):
-            source = f"{path.name} row {number}"
-            yield Entry(device_id, _pem(cell, f"{path}: row {number} ({device_id})"), source)
+        yield from _manifest(path)
     else:
         yield _file(path)
 
 
+def _manifest(path: Path) -> Iterator[Entry]:
+    empty = True
+    for record in cloud_id.read(path, Options()):
+        empty = False
+        if record.error is not None:
+            raise UsageError(record.error.message, hint=record.error.hint)
+        where = f"{path}:{record.source.removeprefix(path.name)} ({record.ref})"
+        yield Entry(record.ref, _pem(record.certificate, where), record.source)
+    if empty:
+        raise UsageError(f"{path} holds no device: there is no row after the header.")
+
+
 def _folder(folder: Path) -> Iterator[Entry]:
-    try:
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in _CERTIFICATE_FILES and p.is_file())
-    except OSError as e:
-        raise UsageError(f"{folder} cannot be read: {e.strerror}.") from e
-    entries = [_file(file) for file in files if not _holds_only_a_key(file)]
+    entries = [_file(file) for file in pem.files_of(folder) if not _holds_only_a_key(file)]
     if not entries:
-        raise UsageError(f"{folder} holds no certificate file.", hint="They end in .pem, .crt, .cer or .der.")
+        raise UsageError(f"{folder} holds no certificate file.", hint=pem.FILES_IN_WORDS)
     yield from entries
 
 
@@ -76,7 +80,7 @@ def _file(path: Path) -> Entry:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _MAX_FILE:
+        if path.stat().st_size > MAX_CERTIFICATE:
             raise UsageError(f"{path} is too large for a certificate.", hint="A manifest's name ends in .csv.")
         return path.read_bytes()
     except OSError as e:

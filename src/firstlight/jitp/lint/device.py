@@ -62,8 +62,8 @@ def _check_certificate(certificate: Certificate, now: datetime) -> Iterator[Find
         usage = certificate.x509.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except CertificateError as e:
         yield error(_CERTIFICATE, e.message, e.hint)
-    except x509.ExtensionNotFound:
-        pass
+    except (x509.ExtensionNotFound, ValueError):
+        pass  # what is not there, or cannot be read, forbids nothing
     else:
         if not {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE} & set(usage):
             yield warning(_CERTIFICATE, "Its extended key usage lacks clientAuth, which TLS servers may insist on.")

@@ -1,0 +1,63 @@
+"""
+The report of an import, read as a manifest: the rows that are not done.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from firstlight.errors import ManifestError, UsageError
+from firstlight.manifests import cells
+from firstlight.manifests.csv_rows import Row, Table
+from firstlight.manifests.format import Format, Options, Sample
+from firstlight.manifests.record import Record, one_line
+
+# What an import writes, in this order; firstlight.importing.report does.
+COLUMNS = ("ref", "name", "fingerprint", "status", "message", "to", "source", "attributes", "certificate")
+DONE = "SUCCESS"
+NOT_DONE = "ERROR"
+
+
+def read(path: Path, options: Options) -> Iterator[Record]:
+    """
+    Yield a record per row whose status is not SUCCESS; ref, source and attributes are those of its first manifest.
+
+    A row that had no certificate in the first place stays the error it was.
+
+    Raises:
+        UsageError: the file cannot be read, or lacks the columns.
+    """
+    del options
+    with Table(path) as table:
+        known = [name.lower() for name in table.columns]
+        if missing := [column for column in COLUMNS if column not in known]:
+            raise UsageError(
+                f"{path} has no column {' and no column '.join(missing)}.", hint="It is no import's report."
+            )
+        for row in table.rows():
+            if row.error is not None:
+                yield Record("", source=f"{path.name} row {row.number}", error=row.error)
+            elif row.get("status") != DONE:
+                yield _record(path, row)
+
+
+def _record(path: Path, row: Row) -> Record:
+    ref, source = one_line(row.get("ref")), one_line(row.get("source")) or f"{path.name} row {row.number}"
+    cell = row.get("certificate")
+    if not cell:
+        return Record(ref, source=source, error=ManifestError(row.get("message") or f"{path}: it has no certificate."))
+    try:
+        attributes = json.loads(row.get("attributes") or "{}")
+        found = tuple((str(name), str(value)) for name, value in attributes.items())
+    except (ValueError, RecursionError, AttributeError):
+        wrong = f"{path}: row {row.number} has attributes that are no JSON object."
+        return Record(ref, source=source, error=ManifestError(wrong))
+    return Record(ref, cells.certificate(cell), source, found)
+
+
+def _recognises(sample: Sample, options: Options) -> bool:
+    del options
+    return sample.has_columns(*COLUMNS)
+
+
+FORMAT = Format("report", "report of an import", _recognises, read)

@@ -1,0 +1,153 @@
+"""
+The Infineon bundle: a 7z archive of 7z archives.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from firstlight import certificates
+from firstlight.errors import UsageError
+from firstlight.manifests import Options, infineon, read
+from firstlight.manifests.attributes import Wanted
+from firstlight.manifests.spool import Limits
+from tests.factory import Factory
+from tests.manifests import DATA, archive, bundle
+
+
+def test_each_object_of_each_chip_is_a_record_called_by_the_chip(tmp_path: Path, factory: Factory) -> None:
+    """
+    Which object it was stands in the source, and may become an attribute.
+    """
+    pem = factory.leaf().pem.encode()
+    path = bundle(tmp_path / "reel.7z", {"E0E0": {"0A09": pem, "0A0A": pem}, "E0E2": {"0A09": pem}})
+
+    found = list(read([path], Options(attributes=(Wanted.parse("slot=object"), Wanted.parse("reel")))))
+
+    assert ["0A09", "0A0A", "0A09"] == [r.ref for r in found]
+    assert ["reel.7z 0A09_E0E0.pem", "reel.7z 0A0A_E0E0.pem", "reel.7z 0A09_E0E2.pem"] == [r.source for r in found]
+    assert (("slot", "E0E2"), ("reel", "REEL_guid")) == found[2].attributes
+    assert {pem} == {r.certificate for r in found}
+
+
+def test_objects_are_chosen_and_keys_left_alone_and_both_are_said(tmp_path: Path) -> None:
+    """
+    E0E1, for one, is usable under a shielded connection only.
+    """
+    notes: list[str] = []
+    path = bundle(tmp_path / "reel.7z", {"E0E0": {"A": b"x"}, "E0E1": {"A": b"y"}}, REEL_guid_keys__7z=b"secret")
+
+    found = list(read([path], Options(objects=("e0e0",), note=notes.append)))
+
+    assert [b"x"] == [r.certificate for r in found]
+    assert [
+        "REEL_guid_E0E1_Certs.7z holds other objects than E0E0; it is left alone.",
+        "REEL_guid_keys.7z holds encrypted keys, which no cloud needs; it is left alone.",
+    ] == notes
+
+
+def test_t1_an_inner_archive_beyond_a_mebibyte_is_not_cut_short(tmp_path: Path) -> None:
+    """
+    More than 3,600 certificates ended in `Bad7zFile`: the archive was read to 1,048,518 bytes.
+    """
+    files = {f"{i:020X}": os.urandom(20_000) for i in range(100)}
+    path = bundle(tmp_path / "reel.7z", {"E0E0": files})
+
+    assert files == {r.ref: r.certificate for r in read([path])}
+
+
+def test_a_broken_inner_archive_is_an_error_and_the_others_go_on(tmp_path: Path) -> None:
+    """
+    As is an encrypted one.
+    """
+    good = archive({"A_E0E0.pem": b"x"})
+    broken = bytearray(archive({"B_E0E1.pem": b"y" * 100}))
+    broken[40] ^= 1
+    members = {
+        "R_E0E0_Certs.7z": good,
+        "R_E0E1_Certs.7z": bytes(broken),
+        "R_E0E2_Certs.7z": archive({"C_E0E2.pem": b"z"}, password="transport key"),
+    }
+    path = tmp_path / "reel.7z"
+    path.write_bytes(archive(members))
+
+    found = list(read([path]))
+
+    assert [
+        None,
+        "it is broken (CrcError), and 1 of its 1 files could not be had.",
+        "it is encrypted, and 1 of its 1 files could not be had.",
+    ] == [r.error and r.error.message.rpartition(": ")[2] for r in found]
+
+
+def test_an_archive_bomb_is_an_error_that_says_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What was unpacked whole before the limit is imported; nothing is cut short in silence.
+    """
+    monkeypatch.setattr(infineon, "_INNER", Limits(members=3, member=100, total=250))
+    path = bundle(
+        tmp_path / "reel.7z",
+        {
+            "E0E0": {"A": b"x" * 101, "B": b"y"},
+            "E0E1": dict.fromkeys("ABC", b"x" * 90),
+            "E0E2": dict.fromkeys("ABCD", b"x"),
+        },
+    )
+
+    found = [(r.source, r.error.message.partition(".7z: ")[2] if r.error else "") for r in read([path])]
+
+    assert [
+        ("reel.7z A_E0E0.pem", "A_E0E0.pem is larger than 100 bytes."),
+        ("reel.7z B_E0E0.pem", ""),
+        ("reel.7z A_E0E1.pem", ""),
+        ("reel.7z B_E0E1.pem", ""),
+        (
+            "reel.7z",
+            (
+                "REEL_guid_E0E1_Certs.7z cannot be unpacked: unpacked it is larger than 250 bytes, "
+                "and 1 of its 3 files could not be had."
+            ),
+        ),
+        ("reel.7z A_E0E2.pem", ""),
+        ("reel.7z B_E0E2.pem", ""),
+        ("reel.7z C_E0E2.pem", ""),
+        (
+            "reel.7z",
+            (
+                "REEL_guid_E0E2_Certs.7z cannot be unpacked: it holds more than 3 files, "
+                "and 1 of its 4 files could not be had."
+            ),
+        ),
+    ] == found
+
+
+def test_an_empty_file_in_a_bundle_is_still_a_device(tmp_path: Path) -> None:
+    """
+    Nothing can be read of it, and that is said of it.
+    """
+    path = bundle(tmp_path / "reel.7z", {"E0E0": {"A": b"", "B": b"x"}})
+
+    assert {"A": b"", "B": b"x"} == {r.ref: r.certificate for r in read([path])}
+
+
+def test_a_bundle_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    """
+    In one sentence.
+    """
+    path = tmp_path / "reel.7z"
+    path.write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(50))
+
+    with pytest.raises(UsageError, match="cannot be unpacked: it is broken"):
+        list(read([path]))
+
+
+def test_the_real_bundle_is_read_whole() -> None:
+    """
+    600 certificates, 200 of each object, where the sample is at hand.
+    """
+    path = DATA / "infineon" / "manifest-infineon-nokeys.7z"
+    if path.exists():
+        found = list(read([path]))
+        assert 200 == len({r.ref for r in found})
+        assert 600 == len({certificates.load(r.certificate).fingerprint for r in found})
