@@ -6,39 +6,38 @@ import asyncio
 import base64
 import os
 import time
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from firstlight import telemetry
 from firstlight.endpoint import interop_from
 from firstlight.interop import Interop, Reply, Request, error_reply
+from firstlight.queues.sqs_environment import queue_from
 from firstlight.registries.aws_environment import registry_from
 from firstlight.settings import Settings
+from lambdas import invocation
 
 # Seconds of an invocation kept for the reply and the log.
 _MARGIN = 1.0
-# One event loop for the life of the process: the registry's connections belong to it.
-runner = asyncio.Runner()
 
 
 @cache
 def service() -> tuple[Interop, float]:
     settings = Settings.from_env(os.environ)
     registry = registry_from(settings, os.environ)
-    return interop_from(settings, registry, now=lambda: datetime.now(UTC)), settings.deadline
+    queue = queue_from(settings, os.environ) if settings.queue_url else None
+    return interop_from(settings, registry, now=invocation.now, overflow=queue, inspector=registry), settings.deadline
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     started, request, failure = time.perf_counter(), Request("?", "?", {}), None
     try:
         request = _unwrap(event)
-        reply = runner.run(_answer(request, context.get_remaining_time_in_millis() / 1000 - _MARGIN))
+        reply = invocation.runner.run(_answer(request, invocation.seconds_left(context) - _MARGIN))
     except Exception as e:  # noqa: BLE001 -- the gateway must have JSON, and the log no event
         reply, failure = error_reply(500, "Internal error"), e
-    source = telemetry.Source(region=os.environ.get("AWS_REGION", ""), function=context.function_name)
     record = telemetry.Record(request, reply, context.aws_request_id, time.perf_counter() - started, failure)
-    print("\n".join(telemetry.lines(record, source, datetime.now(UTC))))  # noqa: T201 -- a Lambda's log is its stdout
+    invocation.log(telemetry.lines(record, invocation.source(context), invocation.now()))
     return {"statusCode": reply.status, "headers": dict(reply.headers), "body": reply.body.decode()}
 
 

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from firstlight.errors import CertificateError, IdentityError, InactiveError, NameTakenError, RequestError
+from firstlight.errors import (
+    CertificateError,
+    IdentityError,
+    InactiveError,
+    NameTakenError,
+    RequestError,
+    UnfinishedError,
+)
 from firstlight.overflow import decode, work_off
 from firstlight.provision import Admission, Candidate, Outcome, Registry
 
@@ -55,10 +62,10 @@ class Source(Protocol):
 
     async def again(self, messages: Sequence[Message]) -> None:
         """
-        Let *messages* come again soon, or end where the queue puts what came too often.
+        Let *messages* come again soon, not only when the queue gives them up for lost.
 
         Raises:
-            RegistryError: some come again only when the queue gives them up for lost.
+            RegistryError: some come later, then.
         """
 
 
@@ -66,11 +73,14 @@ class Source(Protocol):
 class Worked:
     """
     What became of a batch: the messages that are done, those that go back, and every outcome.
+
+    Of those that go back, `soon` are worth trying again at once; for the others somebody has to do something.
     """
 
     done: tuple[Message, ...]
     again: tuple[Message, ...]
     outcomes: tuple[Outcome, ...]
+    soon: tuple[Message, ...] = ()
 
     @property
     def strange(self) -> int:
@@ -107,9 +117,11 @@ async def work(
     outcomes = await work_off(
         [message.candidates or () for message in ours], registry, admission=admission, now=now, deadline=deadline
     )
-    back = [any(map(comes_again, its)) for its in outcomes]
+    pairs = list(zip(ours, outcomes, strict=True))
+    back = [(message, [o for o in its if comes_again(o)]) for message, its in pairs if any(map(comes_again, its))]
     return Worked(
-        done=tuple(message for message, again in zip(ours, back, strict=True) if not again),
-        again=(*(message for message, again in zip(ours, back, strict=True) if again), *strangers),
+        done=tuple(message for message, its in pairs if not any(map(comes_again, its))),
+        again=(*(message for message, _ in back), *strangers),
         outcomes=tuple(outcome for its in outcomes for outcome in its),
+        soon=tuple(message for message, its in back if all(isinstance(o.error, UnfinishedError) for o in its)),
     )

@@ -6,17 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 FUNCTION = str(ROOT / "azure" / "function_app" / "function_app.py")
 
 _FOREIGN = ("boto3", "botocore", "click", "rich", "aiohttp.web", "awscrt", "firstlight.boto", "firstlight.pki")
 
 
-def test_nothing_is_loaded_that_the_handler_does_not_use() -> None:
+@pytest.mark.parametrize("handler", ["interop", "worker"])
+def test_nothing_is_loaded_that_the_handler_does_not_use(handler: str) -> None:
     """
     Every import is paid at every cold start.
     """
-    code = f"import sys, lambdas.interop; print([name for name in {_FOREIGN} if name in sys.modules])"
+    code = f"import sys, lambdas.{handler}; print([name for name in {_FOREIGN} if name in sys.modules])"
 
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
 

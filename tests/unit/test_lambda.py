@@ -19,6 +19,7 @@ from firstlight.push import bearer
 from firstlight.registries.memory import MemoryRegistry
 from firstlight.settings import Settings
 from lambdas import interop as function
+from lambdas import invocation
 from tests.factory import Factory, at_noon
 
 KEY = pki.new_key()
@@ -39,7 +40,7 @@ class _Context:
 @pytest.fixture(autouse=True)
 def _own_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with asyncio.Runner() as runner:
-        monkeypatch.setattr(function, "runner", runner)
+        monkeypatch.setattr(invocation, "runner", runner)
         monkeypatch.setattr(function, "service", cache(function.service.__wrapped__))
         yield
 

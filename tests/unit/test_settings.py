@@ -92,3 +92,12 @@ def test_each_field_has_one_variable() -> None:
     names = [variable(f.name) for f in fields(Settings)]
 
     assert len(names) == len(set(names))
+
+
+def test_who_works_a_queue_off_need_not_know_who_may_call() -> None:
+    """
+    A worker is given no token key; everything else is checked as ever.
+    """
+    assert Settings(queue_url="https://q") == Settings.from_env({"FIRSTLIGHT_QUEUE_URL": "https://q"}, answers=False)
+    with pytest.raises(SettingsError, match="FIRSTLIGHT_DEADLINE"):
+        Settings.from_env({"FIRSTLIGHT_DEADLINE": "soon"}, answers=False)

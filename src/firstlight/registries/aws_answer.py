@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from firstlight.registries.aws_operations import Operation
+from firstlight.registries.aws_operations import ServiceOperation
 
 # Our own codes, where AWS said nothing.
 _TIMED_OUT = "TimedOut"
@@ -14,7 +14,17 @@ _UNREACHABLE = "Unreachable"
 _STALE = "Stale"
 
 _THROTTLED = frozenset(
-    {"ThrottlingException", "Throttling", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded"}
+    {
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        # of SQS; the last one while too many messages are being worked on
+        "RequestThrottled",
+        "KmsThrottled",
+        "OverLimit",
+    }
 )
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})
 _ARN_OR_ACCOUNT = re.compile(r"arn:[^\s\"',]+|\b\d{12}\b")
@@ -26,13 +36,13 @@ class Answer(NamedTuple):
     What was asked, the HTTP status, the error's code if it is one, and the body.  Status 0: nothing was answered.
     """
 
-    operation: Operation
+    operation: ServiceOperation
     status: int
     code: str = ""
     body: bytes = b""
 
     @classmethod
-    def of(cls, operation: Operation, status: int, error_type: str | None, body: bytes) -> "Answer":
+    def of(cls, operation: ServiceOperation, status: int, error_type: str | None, body: bytes) -> "Answer":
         """
         Return what was answered; *error_type* is the header x-amzn-errortype.
         """
@@ -46,11 +56,11 @@ class Answer(NamedTuple):
         return answer._replace(code=named.rpartition("#")[2].partition(":")[0] or f"HTTP {status}")
 
     @classmethod
-    def timed_out(cls, operation: Operation) -> "Answer":
+    def timed_out(cls, operation: ServiceOperation) -> "Answer":
         return cls(operation, 0, _TIMED_OUT)
 
     @classmethod
-    def unreachable(cls, operation: Operation, *, stale: bool) -> "Answer":
+    def unreachable(cls, operation: ServiceOperation, *, stale: bool) -> "Answer":
         """
         Nothing was answered; *stale*: perhaps only because a pooled connection had been closed.
         """

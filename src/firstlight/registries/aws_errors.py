@@ -1,5 +1,5 @@
 """
-What AWS IoT refused, or never answered, as one sentence for whoever pushed.
+What AWS refused, or never answered, as one sentence for whoever pushed.
 """
 
 import re
@@ -15,7 +15,6 @@ from firstlight.errors import (
 from firstlight.registries.aws_answer import Answer
 
 _FAILED = "Failed creating and registering thing: "
-_ASKED = "Failed looking the device up: "
 _PUSH_AGAIN = "Push again; what was done is kept."
 
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "ForbiddenException", "UnauthorizedException"})
@@ -59,16 +58,16 @@ def unfinished(answer: Answer) -> RegistryError:
     operation = answer.operation
     if answer.throttled:
         return ThrottledError(
-            f"{_FAILED}AWS IoT was still throttling {operation} when the deadline came.", hint=_PUSH_AGAIN
+            f"{_FAILED}{operation.service} was still throttling {operation} when the deadline came.", hint=_PUSH_AGAIN
         )
     if answer.expired:
         return refusal(answer)
     if answer.failed:
-        return _unfinished(f"AWS IoT failed at {operation} with {answer.code}", _PUSH_AGAIN)
+        return _unfinished(f"{operation.service} failed at {operation} with {answer.code}", _PUSH_AGAIN)
     if answer.late:
-        return _unfinished(f"AWS IoT did not answer {operation} in time", _PUSH_AGAIN)
+        return _unfinished(f"{operation.service} did not answer {operation} in time", _PUSH_AGAIN)
     return _unfinished(
-        f"AWS IoT cannot be reached for {operation}", "Check the network, the region and the endpoint URL."
+        f"{operation.service} cannot be reached for {operation}", "Check the network, the region and the endpoint URL."
     )
 
 
@@ -80,9 +79,20 @@ def of_a_question(error: FirstlightError) -> FirstlightError:
     """
     Return *error* in the words of whoever only asked what a device is, and pushed nothing.
     """
-    again = isinstance(error, UnfinishedError) or error.hint == _PUSH_AGAIN
-    message = error.message.replace(_FAILED, _ASKED, 1).removesuffix(", push again.").rstrip(".") + "."
-    return type(error)(message, hint="Ask again." if again else error.hint)
+    return _reworded(error, "Failed looking the device up: ", "Ask again.")
+
+
+def of_a_worker(error: FirstlightError) -> FirstlightError:
+    """
+    Return *error* in the words of whoever works a queue off.
+    """
+    return _reworded(error, "Failed working the queue off: ", "The worker tries again; nothing in the queue is lost.")
+
+
+def _reworded(error: FirstlightError, beginning: str, again: str) -> FirstlightError:
+    hint = again if isinstance(error, UnfinishedError) or error.hint == _PUSH_AGAIN else error.hint
+    message = error.message.replace(_FAILED, beginning, 1).removesuffix(", push again.").rstrip(".") + "."
+    return type(error)(message, hint=hint)
 
 
 def illegal_name(name: str) -> RegistryError:

@@ -12,7 +12,27 @@ from typing import NamedTuple
 from firstlight.registries.sigv4 import encoded_path, encoded_query
 
 
-class Operation(StrEnum):
+class ServiceOperation(StrEnum):
+    """
+    An operation of one of AWS's services.
+    """
+
+    @property
+    def service(self) -> str:
+        """
+        The service as people call it.
+        """
+        raise NotImplementedError
+
+    @property
+    def action(self) -> str:
+        """
+        The IAM action that allows it.
+        """
+        raise NotImplementedError
+
+
+class Operation(ServiceOperation):
     """
     What firstlight calls, and so what its role must be allowed to do; no more.
 
@@ -42,10 +62,11 @@ class Operation(StrEnum):
     LIST_GROUPS = "ListThingGroupsForThing"
 
     @property
+    def service(self) -> str:
+        return "AWS IoT"
+
+    @property
     def action(self) -> str:
-        """
-        The IAM action that allows it.
-        """
         return f"iot:{self}"
 
 
@@ -66,7 +87,7 @@ class Call(NamedTuple):
     One request; path and query are percent-encoded, header names lower-case.
     """
 
-    operation: Operation
+    operation: ServiceOperation
     method: str
     path: str
     query: str = ""

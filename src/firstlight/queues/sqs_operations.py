@@ -1,0 +1,72 @@
+"""
+The operations of SQS that a queue of devices takes, as requests.
+
+Shapes: botocore's service model `sqs/2012-11-05`, protocol AWS JSON 1.0.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from firstlight.registries.aws_operations import Call, ServiceOperation
+
+# Of entries in one request.
+BATCH = 10
+
+
+class SqsOperation(ServiceOperation):
+    """
+    What firstlight calls of SQS.
+    """
+
+    SEND = "SendMessageBatch"
+    RECEIVE = "ReceiveMessage"
+    DELETE = "DeleteMessageBatch"
+    CHANGE_VISIBILITY = "ChangeMessageVisibilityBatch"
+
+    @property
+    def service(self) -> str:
+        return "Amazon SQS"
+
+    @property
+    def action(self) -> str:
+        # A batch is allowed by the action of its entries.
+        return f"sqs:{self.removesuffix('Batch')}"
+
+
+def send(queue_url: str, bodies: Mapping[str, str]) -> Call:
+    """
+    Send *bodies*, by the id that the answer has for each.
+    """
+    return _call(SqsOperation.SEND, queue_url, Entries=[{"Id": i, "MessageBody": body} for i, body in bodies.items()])
+
+
+def receive(queue_url: str, *, seconds: int) -> Call:
+    """
+    Take up to ten messages, waiting for the first one for up to *seconds* (20 at most).
+    """
+    return _call(SqsOperation.RECEIVE, queue_url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=seconds)
+
+
+def delete(queue_url: str, receipts: Sequence[str]) -> Call:
+    return _call(
+        SqsOperation.DELETE, queue_url, Entries=[{"Id": i, "ReceiptHandle": r} for i, r in _numbered(receipts)]
+    )
+
+
+def change_visibility(queue_url: str, receipts: Sequence[str], *, seconds: int) -> Call:
+    """
+    Let the messages of *receipts* come again in *seconds*.
+    """
+    entries = [{"Id": i, "ReceiptHandle": r, "VisibilityTimeout": seconds} for i, r in _numbered(receipts)]
+    return _call(SqsOperation.CHANGE_VISIBILITY, queue_url, Entries=entries)
+
+
+def _numbered(receipts: Sequence[str]) -> list[tuple[str, str]]:
+    return [(str(i), receipt) for i, receipt in enumerate(receipts)]
+
+
+def _call(operation: SqsOperation, queue_url: str, **members: Any) -> Call:
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"AmazonSQS.{operation}"}
+    body = json.dumps({"QueueUrl": queue_url, **members}, separators=(",", ":")).encode()
+    return Call(operation, "POST", "/", headers=headers, body=body)
