@@ -4,7 +4,7 @@ What a stub cloud does to a call before it does it: quotas as token buckets, fau
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,12 +44,13 @@ class Bucket:
     A token bucket, full at first.
     """
 
-    def __init__(self, rate: float, capacity: float) -> None:
+    def __init__(self, rate: float, capacity: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._capacity, self._tokens = rate, capacity, capacity
-        self._filled = time.monotonic()
+        self._clock = clock
+        self._filled = clock()
 
     def take(self, cost: int = 1) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
         if self._tokens < cost:
@@ -73,6 +74,8 @@ class Limits:
     # 400 by AWS's reference; some services and most proxies say 429.
     throttle_status: int = 400
     seed: int = 1
+    # Seconds; of the buckets.
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._buckets: dict[str, Bucket] = {}
@@ -94,7 +97,7 @@ class Limits:
         bucket = self._buckets.get(operation)
         if bucket is None:
             capacity = self.burst.get(operation, self.burst.get("*", rate))
-            bucket = self._buckets[operation] = Bucket(rate, max(capacity, 1))
+            bucket = self._buckets[operation] = Bucket(rate, max(capacity, 1), self.clock)
         return bucket.take(cost)
 
     def fault(self, operation: str) -> str:

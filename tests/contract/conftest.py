@@ -2,6 +2,7 @@
 Every registry, one fixture parameter each.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import cache
@@ -13,12 +14,14 @@ import pytest
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.local.addresses import Addresses
 from firstlight.local.control_plane import ControlPlane
+from tests.contract.calm_world import CalmAws
 from tests.contract.hub_world import HubWorld
 from tests.contract.laptop_hub_world import LaptopHubWorld
 from tests.contract.laptop_world import LaptopWorld
 from tests.contract.stub_world import StubWorld
 from tests.contract.worlds import POLICY, AwsWorld, MemoryWorld, Open, World, keep
 from tests.factory import Factory
+from tests.faults import virtual_time
 
 REGION = "eu-west-1"
 _DOCUMENT = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iot:*","Resource":"*"}]}'
@@ -44,7 +47,7 @@ def laptop_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield aws
 
 
-@pytest.fixture(params=["memory", "stub", "laptop", "hub", "laptop-hub"])
+@pytest.fixture(params=["memory", "stub", "calm-aws", "laptop", "hub", "laptop-hub"])
 def in_any_world(request: pytest.FixtureRequest) -> InAny:
     return _in(request, request.param)
 
@@ -57,7 +60,7 @@ def in_any_inspected_world(request: pytest.FixtureRequest) -> InAny:
     return _in(request, request.param)
 
 
-@pytest.fixture(params=["stub", "laptop"])
+@pytest.fixture(params=["stub", "calm-aws", "laptop"])
 def in_aws(request: pytest.FixtureRequest) -> InAws:
     return _in(request, request.param)
 
@@ -95,12 +98,14 @@ def _in(request: pytest.FixtureRequest, name: str) -> Callable[[Callable[[Any], 
     worlds: dict[str, Callable[[], Open]] = {
         "memory": memory,
         "stub": lambda: StubWorld.open,
+        "calm-aws": lambda: CalmAws.open,
         "laptop": laptop,
         "hub": lambda: HubWorld.open,
         "laptop-hub": lambda: LaptopHubWorld.open,
     }
     open_world = worlds[name]()
-    return lambda promise: keep(open_world, promise)
+    run = virtual_time.run if name.startswith("calm") else asyncio.run
+    return lambda promise: keep(open_world, promise, run)
 
 
 @cache

@@ -3,7 +3,7 @@ The clouds a registry is held to its promises in, each with the hands of an oper
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -131,13 +131,17 @@ def codes(registrations: Sequence[Registration]) -> list[str]:
 Open = Callable[[AsyncExitStack], Awaitable[Any]]
 
 
-def keep(open_world: Open, promise: Callable[[Any], Awaitable[None]]) -> None:
+def keep(
+    open_world: Open,
+    promise: Callable[[Any], Awaitable[None]],
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+) -> None:
     """
-    Run *promise* in a world of its own, and close that afterwards.
+    *run* the promise in a world of its own, and close that afterwards.
     """
 
-    async def run() -> None:
+    async def kept() -> None:
         async with AsyncExitStack() as stack:
             await promise(await open_world(stack))
 
-    asyncio.run(run())
+    run(kept())

@@ -1,0 +1,148 @@
+"""
+One run, drawn from a seed: who is pushed when, what goes wrong, and whom an operator switches off.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.faults import people, weather
+from tests.faults.process import Death
+
+_EVERYWHERE = (
+    weather.THROTTLED,
+    weather.FAILED,
+    weather.UNAVAILABLE,
+    weather.DONE_THEN_500,
+    weather.HANG,
+    weather.LATE,
+    weather.LOST,
+    weather.TARDY,
+    weather.UNREACHABLE,
+)
+KINDS = {
+    "aws": (*_EVERYWHERE, weather.EXPIRED, weather.UNSEEN),
+    "azure": (*_EVERYWHERE, weather.PARTIAL, weather.PARTIAL_LOST),
+}
+# Of a call going wrong: from fine weather to one in which hardly anything gets through.
+_RATES = (0.0, 0.05, 0.15, 0.3, 0.5, 0.85)
+_REGISTERING, _ALL = "RegisterCertificateWithoutCA", "*"
+# Operation -> calls a second, far below AWS's so that few devices meet it; the hub's are a minute's.
+_QUOTAS: dict[str, tuple[dict[str, float], ...]] = {
+    "aws": ({}, {}, {_REGISTERING: 1.0}, {_ALL: 2.0}),
+    "azure": ({}, {}, {"Registry": 4 / 60}),
+}
+_LEFTOVERS = {"aws": ("t", "t", "c", "ct", "cta", "ctap", "cp"), "azure": ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    A run as it is named on a command line.  The caps do not change what the seed draws, they leave the end of it out.
+    """
+
+    seed: int
+    devices: int = people.COUNT
+    pushes: int = 6
+    faults: int = 1000
+
+    def command(self, cloud: str) -> str:
+        default = Case(self.seed)
+        caps = [
+            f"--{n} {getattr(self, n)}"
+            for n in ("devices", "pushes", "faults")
+            if getattr(self, n) != getattr(default, n)
+        ]
+        return " ".join(["python -m tests.faults", cloud, f"--seed {self.seed}", *caps])
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """
+    A push of devices (positions in the plan's), by one of a few processes, and how that dies.
+    """
+
+    at: float
+    process: int
+    who: tuple[int, ...]
+    seconds: float
+    death: Death | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOff:
+    """
+    An operator's act.
+    """
+
+    at: float
+    who: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    Devices are positions in `people.devices`; times are seconds since the beginning.
+    """
+
+    devices: tuple[int, ...]
+    pushes: tuple[Push, ...]
+    acts: tuple[SwitchOff, ...] = ()
+    leftovers: Mapping[int, str] = field(default_factory=dict)
+    faults: Mapping[str, float] = field(default_factory=dict)
+    tps: Mapping[str, float] = field(default_factory=dict)
+
+
+def drawn(case: Case, cloud: str) -> Plan:
+    """
+    Return the plan of *case* on *cloud*, "aws" or "azure".
+    """
+    chance = random.Random(case.seed)
+    # Now and then only devices that want one another's names.
+    among = people.RIVALS if chance.random() < 0.3 else range(people.COUNT)
+    chosen = tuple(chance.sample(among, chance.choice((1, 2, 3, 4, 6, 9))))
+    kinds = chance.sample(KINDS[cloud], chance.randint(1, 4))
+    rate = chance.choice(_RATES)
+    faults = {kind: rate / len(kinds) for kind in kinds}
+    tps = chance.choice(_QUOTAS[cloud])
+    leftovers = _leftovers(chance, chosen, cloud)
+    acts = tuple(
+        SwitchOff(chance.uniform(0, 40), who, chance.choice(("INACTIVE", "REVOKED")))
+        for who in chosen
+        if chance.random() < 0.08
+    )
+    pushes = tuple(_push(chance, chosen) for _ in range(chance.randint(1, 4)))
+    kept = chosen[: case.devices]
+    return Plan(
+        devices=kept,
+        pushes=tuple(_without(push, kept) for push in pushes[: case.pushes]),
+        acts=tuple(act for act in acts if act.who in kept),
+        leftovers={who: parts for who, parts in leftovers.items() if who in kept},
+        faults=faults,
+        tps=tps,
+    )
+
+
+def _leftovers(chance: random.Random, chosen: tuple[int, ...], cloud: str) -> dict[int, str]:
+    kinds = _LEFTOVERS[cloud]
+    if not kinds or chance.random() < 0.6:
+        return {}
+    return {who: chance.choice(kinds) for who in chosen if chance.random() < 0.5}
+
+
+def _push(chance: random.Random, chosen: tuple[int, ...]) -> Push:
+    """
+    Draw a push of some of *chosen*: some twice, in any order, perhaps while another one runs.
+    """
+    who = [w for w in chosen if chance.random() < 0.75]
+    who += [w for w in who if chance.random() < 0.1]
+    chance.shuffle(who)
+    dies = chance.random() < 0.35
+    death = Death(chance.randint(1, 5 * len(chosen) + 2), done=chance.random() < 0.5) if dies else None
+    seconds = 25.0 if chance.random() < 0.7 else chance.uniform(0.1, 3)
+    return Push(chance.choice((0, 0, 0.02, 1, 10, 40)), chance.randrange(2), tuple(who), seconds, death)
+
+
+def _without(push: Push, kept: tuple[int, ...]) -> Push:
+    return Push(push.at, push.process, tuple(w for w in push.who if w in kept), push.seconds, push.death)

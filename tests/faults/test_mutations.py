@@ -1,0 +1,209 @@
+"""
+The suite sees what it is there to see: firstlight broken on purpose, each break found within a few hundred seeds.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from firstlight import interop, provision
+from firstlight.errors import FirstlightError
+from firstlight.registries import aws_account, aws_errors, aws_iot, aws_operations
+from firstlight.registries.aws_answer import Answer
+from firstlight.registries.aws_calls import AwsCalls, Turn
+from firstlight.registries.aws_device import AwsDevice
+from firstlight.registries.aws_name import Name
+from firstlight.registries.aws_operations import Call
+from tests.faults.plan import Case
+from tests.faults.run import run
+
+Break = Callable[[pytest.MonkeyPatch], None]
+_MOST = 400
+
+
+async def _certificate_without_a_look(self: AwsDevice) -> None:
+    await self.calls(aws_operations.register_certificate(self.identity.pem), self.turn)
+
+
+def _policy_first(patch: pytest.MonkeyPatch) -> None:
+    async def register(self: AwsDevice) -> str:
+        shared = self.account.shared()
+        arn = shared.certificate_arn(self.identity.fingerprint)
+        await Name(self.identity, self.calls, self.turn).claim()
+        await self._register_certificate()
+        await self._attach_policy(shared, arn)
+        await self._attached_to_thing(arn, again=False)
+        return shared.endpoint
+
+    patch.setattr(AwsDevice, "register", register)
+
+
+def _certificate_before_the_name(patch: pytest.MonkeyPatch) -> None:
+    register = AwsDevice.register
+
+    async def registered_first(self: AwsDevice) -> str:
+        await self._register_certificate()
+        return await register(self)
+
+    patch.setattr(AwsDevice, "register", registered_first)
+
+
+def _no_repair(patch: pytest.MonkeyPatch) -> None:
+    register = AwsDevice.register
+
+    async def believing(self: AwsDevice) -> str:
+        await Name(self.identity, self.calls, self.turn).claim()
+        answer = await self.calls(aws_operations.register_certificate(self.identity.pem), self.turn)
+        return self.account.shared().endpoint if answer.exists else await register(self)
+
+    patch.setattr(AwsDevice, "register", believing)
+
+
+def _success_without_a_look_at_the_status(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(AwsDevice, "_register_certificate", _certificate_without_a_look)
+
+
+def _revives(patch: pytest.MonkeyPatch) -> None:
+    async def reviving(self: AwsDevice) -> None:
+        await _certificate_without_a_look(self)
+        path = f"/certificates/{self.identity.fingerprint}"
+        activate = Call(aws_operations.Operation.DESCRIBE_CERTIFICATE, "PUT", path, "newStatus=ACTIVE")
+        await self.calls(activate, self.turn)
+
+    patch.setattr(AwsDevice, "_register_certificate", reviving)
+
+
+def _swallows_failures(patch: pytest.MonkeyPatch) -> None:
+    call = AwsCalls.__call__
+
+    async def swallowing(self: AwsCalls, asked: Call, turn: Turn) -> Answer:
+        try:
+            return await call(self, asked, turn)
+        except FirstlightError:
+            return Answer(asked.operation, 200)
+
+    patch.setattr(AwsCalls, "__call__", swallowing)
+
+
+def _takes_silence_for_consent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Answer, "ok", property(lambda self: not self.code or self.status == 0))
+
+
+def _takes_throttling_for_consent(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Answer, "ok", property(lambda self: not self.code or self.throttled))
+
+
+def _takes_every_name(patch: pytest.MonkeyPatch) -> None:
+    async def ours(self: Name) -> bool:
+        return True
+
+    patch.setattr(Name, "_is_ours", ours)
+
+
+def _wins_every_name(patch: pytest.MonkeyPatch) -> None:
+    async def may(self: Name, owner: str, **kwargs: Any) -> bool:
+        return True
+
+    patch.setattr(Name, "_may_be_taken", may)
+
+
+def _ignores_the_policys_answer(patch: pytest.MonkeyPatch) -> None:
+    async def attach(self: AwsDevice, shared: aws_account.Shared, arn: str) -> None:
+        try:
+            await self.calls(aws_operations.attach_policy(shared.policy_name, arn), self.turn)
+        except FirstlightError:
+            return
+
+    patch.setattr(AwsDevice, "_attach_policy", attach)
+
+
+def _takes_over_whatever_changed(patch: pytest.MonkeyPatch) -> None:
+    merge = aws_operations.merge_attributes
+
+    def blind(thing: str, attributes: Mapping[str, str], *, version: int) -> Call:
+        call = merge(thing, attributes, version=version)
+        body = {k: v for k, v in json.loads(call.body).items() if k != "expectedVersion"}
+        return call._replace(body=json.dumps(body).encode())
+
+    patch.setattr(aws_operations, "merge_attributes", blind)
+
+
+def _answers_a_minute_late(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(aws_iot, "Turn", lambda deadline: Turn(deadline + 60))
+
+
+def _leaves_a_duplicate_out(patch: pytest.MonkeyPatch) -> None:
+    answer = interop._json_reply  # noqa: SLF001 -- what is broken on purpose
+
+    def once(status: int, value: Any, headers: Any = None, outcomes: Any = ()) -> Any:
+        certificates = {o.identity.fingerprint: o for o in outcomes if o.identity}
+        kept = [e for e in value if e["ref"] in {o.ref for o in certificates.values()}] if outcomes else value
+        return answer(status, kept, headers, outcomes)
+
+    patch.setattr(interop, "_json_reply", once)
+
+
+def _answers_the_first_only(patch: pytest.MonkeyPatch) -> None:
+    answered = provision._outcome  # noqa: SLF001 -- what is broken on purpose
+
+    def wrong(ref: str, who: Any, registrations: dict[str, Any]) -> Any:
+        first = next(iter(registrations.values()), provision.Registration())
+        return answered(ref, who, dict.fromkeys(registrations, first))
+
+    patch.setattr(provision, "_outcome", wrong)
+
+
+def _says_success_of_everything(patch: pytest.MonkeyPatch) -> None:
+    entry = interop._entry  # noqa: SLF001 -- as above
+
+    def lying(outcome: Any, topic: str) -> Any:
+        return entry(provision.Outcome(outcome.ref, outcome.identity, "endpoint"), topic)
+
+    patch.setattr(interop, "_entry", lying)
+
+
+def _refuses_for_good_what_failed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(aws_errors, "unfinished", aws_errors.refusal)
+
+
+_AWS: dict[str, Break] = {
+    "the policy is attached before the thing": _policy_first,
+    "the certificate is registered before its name is claimed": _certificate_before_the_name,
+    "a registered certificate is believed to be complete": _no_repair,
+    "the status of a registered certificate is not looked at": _success_without_a_look_at_the_status,
+    "what was switched off is revived": _revives,
+    "failures are swallowed": _swallows_failures,
+    "silence is taken for consent": _takes_silence_for_consent,
+    "throttling is taken for consent": _takes_throttling_for_consent,
+    "every name that exists is taken for one's own": _takes_every_name,
+    "every name is won": _wins_every_name,
+    "a name is taken over whatever has changed": _takes_over_whatever_changed,
+    "answers come a minute late": _answers_a_minute_late,
+    "a duplicate is not answered": _leaves_a_duplicate_out,
+    "the policy's answer is not waited for": _ignores_the_policys_answer,
+    "all entries get the answer of the first": _answers_the_first_only,
+    "every entry is SUCCESS": _says_success_of_everything,
+    "what failed is refused for good": _refuses_for_good_what_failed,
+}
+
+
+@pytest.mark.parametrize("break_it", _AWS.values(), ids=_AWS.keys())
+def test_a_broken_firstlight_is_found_out_on_aws(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Some seed finds it; without the break none of them does (test_runs).
+    """
+    break_it(monkeypatch)
+
+    assert _found("aws")
+
+
+def _found(cloud: str) -> str:
+    """
+    Return what the first seed that fails has to say, "" if none does.
+    """
+    for seed in range(_MOST):
+        if wrong := run(Case(seed), cloud).wrong:
+            return f"seed {seed}: {wrong[0]}"
+    return ""
