@@ -7,9 +7,7 @@ They are held to the promises too, so that what the suite finds is said of a fai
 from contextlib import AsyncExitStack
 
 from benchmarks.stub_cloud import StubCloud
-from firstlight.provision import Registry
 from tests.contract.stub_world import StubWorld
-from tests.contract.worlds import POLICY
 from tests.faults.aws_cloud import AwsCloud
 from tests.faults.process import Process
 from tests.faults.weather import Weather
@@ -30,6 +28,3 @@ class CalmAws(StubWorld):
     @classmethod
     async def open(cls, stack: AsyncExitStack) -> "CalmAws":
         return cls(stack)
-
-    def another_process(self, policy: str = "", **_: object) -> Registry:
-        return self.cloud.new_registry(policy or POLICY)

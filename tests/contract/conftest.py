@@ -52,7 +52,7 @@ def in_any_world(request: pytest.FixtureRequest) -> InAny:
     return _in(request, request.param)
 
 
-@pytest.fixture(params=["stub", "laptop"])
+@pytest.fixture(params=["stub", "calm-aws", "laptop"])
 def in_any_inspected_world(request: pytest.FixtureRequest) -> InAny:
     """
     The worlds whose registry also says what a device is.

@@ -70,13 +70,13 @@ class AwsCloud:
             patch.setattr(AwsHttp, "send", send)
             yield
 
-    def new_registry(self, policy: str = POLICY) -> AwsIotRegistry:
+    def new_registry(self) -> AwsIotRegistry:
         """
         Return the registry of a process that has just begun.
         """
         return AwsIotRegistry(
             region="us-east-1",
-            policy_name=policy,
+            policy_name=POLICY,
             credentials=lambda: Keys("test", "test"),
             endpoint_url="https://aws.invalid",
         )
