@@ -3,7 +3,7 @@ The worker's side of the queue: take messages, provision what they ask for, say 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from firstlight.errors import (
     RequestError,
     UnfinishedError,
 )
-from firstlight.overflow import decode, work_off
+from firstlight.overflow import attempts_of, decode, work_off
 from firstlight.provision import Admission, Candidate, Outcome, Registry
 
 
@@ -24,18 +24,23 @@ class Message:
     """
     One message of a queue: the *handle* by which its queue knows this delivery, and what it asks for.
 
-    `candidates` is None in a message that nobody of us wrote.
+    `candidates` is None in a message that nobody of us wrote; then `body` is what it says.  `attempts` is how often
+    its devices failed before, where the queue does not count that.  `left` is, of one that was worked on and is not
+    done, what comes again.
     """
 
     handle: str = field(repr=False)
     candidates: tuple[Candidate, ...] | None
+    body: str = field(default="", repr=False)
+    attempts: int = 0
+    left: tuple[Outcome, ...] = ()
 
     @classmethod
     def of(cls, handle: str, body: str) -> "Message":
         try:
-            return cls(handle, tuple(decode(body)))
+            return cls(handle, tuple(decode(body)), attempts=attempts_of(body))
         except RequestError:
-            return cls(handle, None)
+            return cls(handle, None, body)
 
 
 class Source(Protocol):
@@ -118,7 +123,8 @@ async def work(
         [message.candidates or () for message in ours], registry, admission=admission, now=now, deadline=deadline
     )
     pairs = list(zip(ours, outcomes, strict=True))
-    back = [(message, [o for o in its if comes_again(o)]) for message, its in pairs if any(map(comes_again, its))]
+    left = [(message, tuple(filter(comes_again, its))) for message, its in pairs if any(map(comes_again, its))]
+    back = [(replace(message, left=its), its) for message, its in left]
     return Worked(
         done=tuple(message for message, its in pairs if not any(map(comes_again, its))),
         again=(*(message for message, _ in back), *strangers),

@@ -30,22 +30,32 @@ def registry_from(
         raise SettingsError(
             "FIRSTLIGHT_HUB is not set.", hint="It is the host name of the IoT Hub, as in contoso.azure-devices.net."
         )
-    trusted = env.get("SSL_CERT_FILE") or env.get("REQUESTS_CA_BUNDLE") or ""
-    if trusted and not Path(trusted).is_file():
-        raise SettingsError(f"The file of trusted CA certificates {trusted} does not exist.")
     return AzureIotRegistry(
         hub=settings.hub,
         credential=credential or DefaultAzureCredential(),
-        ca_file=Path(trusted) if trusted else None,
+        ca_file=trusted_cas(env),
         proxy=proxy_for(settings.hub, env),
     )
 
 
-def proxy_for(hub: str, env: Mapping[str, str]) -> str:
+def trusted_cas(env: Mapping[str, str]) -> Path | None:
     """
-    Return the URL of the proxy that *env* names for *hub*, "" for none.
+    Return the file of CA certificates that *env* names, None if the system's are meant.
+
+    Raises:
+        SettingsError: it is not there.
     """
-    host = hub.partition(":")[0].lower()
+    trusted = env.get("SSL_CERT_FILE") or env.get("REQUESTS_CA_BUNDLE") or ""
+    if trusted and not Path(trusted).is_file():
+        raise SettingsError(f"The file of trusted CA certificates {trusted} does not exist.")
+    return Path(trusted) if trusted else None
+
+
+def proxy_for(host: str, env: Mapping[str, str]) -> str:
+    """
+    Return the URL of the proxy that *env* names for *host*, "" for none.
+    """
+    host = host.partition(":")[0].lower()
     for entry in (env.get("no_proxy") or env.get("NO_PROXY") or "").split(","):
         domain = entry.strip().lower().lstrip(".")
         if domain == "*" or (domain and f".{host}".endswith(f".{domain}")):
