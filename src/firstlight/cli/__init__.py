@@ -13,11 +13,12 @@ _COMMANDS = {
     "push": "Play the Cloud ID service: push certificates to an ingest API.",
     "ingest": "Serve the ingest API on a machine of your own.",
     "verify": "Connect as a device and report every check.",
-    "ca": "Create, register, describe and list CA certificates.",
+    "ca": "Create, register, describe, list and retire CA certificates.",
     "azure": "Deploy to Azure; upload CA certificates; manage enrollment groups.",
     "template": "Show the JITP template; check a certificate against it.",
     "device": "Issue keys and certificates for test devices.",
     "devices": "List, show, disable, enable and retire devices.",
+    "drain": "Empty a region, so that its stacks can go and leave nothing behind.",
     "local": "Run the clouds on this laptop.",
     "demo": "Do the whole job once, on the laptop clouds.",
 }

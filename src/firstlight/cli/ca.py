@@ -1,5 +1,5 @@
 """
-`firstlight ca`: create a CA, register it with AWS IoT, see what is registered.
+`firstlight ca`: create a CA, register it with AWS IoT, see what is registered, retire it.
 """
 
 import re
@@ -10,7 +10,7 @@ import click
 
 from firstlight import boto, ca_registration, pki
 from firstlight.ca_registration import Mode, Provisioning, RegisteredCa
-from firstlight.cli import output
+from firstlight.cli import ca_retire, output
 from firstlight.cli.ca_files import load_ca, load_certificate, read, read_password, warn_of_exposure
 from firstlight.cli.facts import print_facts
 from firstlight.errors import CertificateError, UsageError
@@ -32,8 +32,11 @@ _password = click.option("--password-file", type=_FILE, help="First line: the pa
 @click.group("ca")
 def command() -> None:
     """
-    Create, register, describe and list CA certificates.
+    Create, register, describe, list and retire CA certificates.
     """
+
+
+command.add_command(ca_retire.command)
 
 
 @command.command()

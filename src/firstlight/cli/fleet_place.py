@@ -3,13 +3,15 @@ Which devices a command is about: a cloud, a region of it, and how many calls it
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
 from firstlight import boto
+from firstlight.cli import azure_place
 from firstlight.errors import UsageError
-from firstlight.lifecycle.fleet import AwsFleet, Fleet
+from firstlight.lifecycle.fleet import AwsFleet
 from firstlight.lifecycle.pace import Pace, read_quotas
 
 AWS = "aws"
@@ -20,6 +22,15 @@ _OPTIONS = (
         envvar=["AWS_REGION", "AWS_DEFAULT_REGION"],
         default="",
         help="AWS region [$AWS_REGION].",
+    ),
+    click.option(
+        "--regions-file",
+        type=azure_place.FILE,
+        default=Path("regions.toml"),
+        envvar="FIRSTLIGHT_REGIONS_FILE",
+        show_default=True,
+        show_envvar=True,
+        help="The file that names the regions.",
     ),
     click.option(
         "--quota",
@@ -41,7 +52,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def open_fleet(*, cloud: str, region: str, quotas: tuple[str, ...]) -> Fleet:
+def open_fleet(*, cloud: str, region: str, regions_file: Path, quotas: tuple[str, ...]) -> AwsFleet:
     """
     Return the fleet that the options name.
 
@@ -51,7 +62,7 @@ def open_fleet(*, cloud: str, region: str, quotas: tuple[str, ...]) -> Fleet:
     """
     if not region:
         raise UsageError("There is no region.", hint="Give --region, or set AWS_REGION.")
-    del cloud
+    del cloud, regions_file
     return AwsFleet(paced_iot(region, quotas))
 
 

@@ -11,14 +11,15 @@ from firstlight.errors import FirstlightError
 
 class Became(StrEnum):
     """
-    What one device is after something was asked of it.
+    What one device, or something that goes with the devices, is after something was asked of it.
 
-    ABSENT is one that is not there, FORESEEN what would be done without --yes.
+    ABSENT is what is not there, FORESEEN what would be done with --yes, DELETED what is no device and is gone.
     """
 
     DISABLED = "DISABLED"
     ENABLED = "ENABLED"
     RETIRED = "RETIRED"
+    DELETED = "DELETED"
     UNCHANGED = "UNCHANGED"
     ABSENT = "ABSENT"
     FORESEEN = "FORESEEN"

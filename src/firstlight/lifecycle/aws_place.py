@@ -1,0 +1,75 @@
+"""
+Where firstlight is in an AWS region, by name: what its stacks are called, and what they leave behind.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from firstlight import boto
+from firstlight.errors import UsageError
+from firstlight.jitp.template import POLICY_NAME
+from firstlight.regions import AwsRegion
+from firstlight.settings import Settings
+
+
+@dataclass(frozen=True)
+class AwsPlace:
+    """
+    One row of regions.toml, and the clients that reach it: *client* makes one of a service.
+    """
+
+    region: AwsRegion
+    client: Callable[[str], Any]
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """
+        The names of its stacks, deployed or not.
+        """
+        return f"FirstlightIngest-{self.region.name}", f"FirstlightJitp-{self.region.name}"
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """
+        The device policies that its stacks make, and leave behind.
+        """
+        return Settings().policy_name, POLICY_NAME
+
+    @cached_property
+    def iot(self) -> Any:
+        return self.client("iot")
+
+    def require_account(self) -> str:
+        """
+        Return the account that the credentials are for.
+
+        Raises:
+            UsageError: regions.toml pins the region to another one.
+        """
+        with boto.refusals("Asking whose credentials these are"):
+            account = str(self.client("sts").get_caller_identity()["Account"])
+        if self.region.account not in ("", account):
+            raise UsageError(
+                f"{self.region.name} belongs to the account {self.region.account}; these credentials are {account}'s.",
+                hint="Choose another AWS_PROFILE.",
+            )
+        return account
+
+    def resources(self, kind: str) -> list[str]:
+        """
+        Return the physical ids of the resources of type *kind* in the stacks that are deployed.
+        """
+        cloudformation = self.client("cloudformation")
+        found = []
+        for stack in self.stacks:
+            try:
+                pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+                summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
+            except cloudformation.exceptions.ClientError as e:
+                if boto.code_of(e) == "ValidationError" and "does not exist" in str(e):
+                    continue
+                raise
+            found += [s["PhysicalResourceId"] for s in summaries if s["ResourceType"] == kind]
+        return found

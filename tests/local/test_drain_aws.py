@@ -1,0 +1,170 @@
+"""
+The whole life of a deployment on the laptop's AWS: deployed, used, drained, destroyed, deployed again.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from firstlight import push, regions
+from firstlight.certificates import Certificate
+from firstlight.deploy import bundle, stacks
+from firstlight.local.addresses import Addresses
+from firstlight.local.laptop_aws import AwsOnLaptop
+from firstlight.push import Answer, Entry
+from tests.command_line import Firstlight, runner
+from tests.local.conftest import REGION, Site
+from tests.local.test_laptop_devices import connect
+
+INGEST, JITP = f"FirstlightIngest-{REGION}", f"FirstlightJitp-{REGION}"
+# What tells one thing from another in each list, by service, operation and key of the answer.
+LISTS = [
+    ("iot", "list_things", "things", "thingName"),
+    ("iot", "list_certificates", "certificates", "certificateId"),
+    ("iot", "list_ca_certificates", "certificates", "certificateId"),
+    ("iot", "list_policies", "policies", "policyName"),
+    ("iot", "list_thing_types", "thingTypes", "thingTypeName"),
+    ("iot", "list_thing_groups", "thingGroups", "groupName"),
+    ("iot", "list_provisioning_templates", "templates", "templateName"),
+    ("iot", "list_topic_rules", "rules", "ruleName"),
+    ("lambda", "list_functions", "Functions", "FunctionName"),
+    ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+    ("sqs", "list_queues", "QueueUrls", None),
+    ("dynamodb", "list_tables", "TableNames", None),
+    ("iam", "list_roles", "Roles", "RoleName"),
+    ("iam", "list_policies", "Policies", "PolicyName"),
+    ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    ("s3", "list_buckets", "Buckets", "Name"),
+    ("apigateway", "get_rest_apis", "items", "id"),
+    ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+]
+
+
+@dataclass(frozen=True)
+class Own:
+    """
+    A laptop of this module's own, with a type and groups.
+    """
+
+    site: Site
+    laptop: AwsOnLaptop
+    aws: Addresses
+    # What there was before anything was deployed.
+    bare: dict[str, set[str]]
+
+    def push(self, *leaves: Certificate) -> list[Answer]:
+        authorization = push.bearer(self.site.token_key, self.aws.account, now=lambda: datetime.now(UTC))
+        entries = [Entry(str(i), leaf.pem.encode()) for i, leaf in enumerate(leaves)]
+        return asyncio.run(push.push(entries, url=self.aws.ingest_url, authorization=authorization))
+
+    def destroy(self) -> None:
+        cloudformation = self.aws.client("cloudformation")
+        for name in (INGEST, JITP):
+            stacks.delete(name, cloudformation, deadline=time.monotonic() + 60)
+
+
+def everything(aws: Addresses) -> dict[str, set[str]]:
+    """
+    Whatever there is in the account, by kind; `cdk bootstrap` and API Gateway's setting for the account among it.
+    """
+    found = {}
+    for service, operation, key, name in LISTS:
+        answer = getattr(aws.client(service), operation)()
+        found[f"{service} {operation}"] = {str(one[name] if name else one) for one in answer.get(key, ())}
+    found["apigateway role"] = {str(aws.client("apigateway").get_account().get("cloudwatchRoleArn") or "")}
+    return found
+
+
+@pytest.fixture(scope="module")
+def own(new_site: Callable[[], Site], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
+    site = new_site()
+    site.regions.write_text(site.regions.read_text() + 'thing_type = "sensor"\nthing_groups = ["factory", "north"]\n')
+    laptop = AwsOnLaptop(
+        tmp_path_factory.mktemp("drain"),
+        regions.load(site.regions).aws[0],
+        regions=site.regions,
+        checkout=bundle.CHECKOUT,
+        port=0,
+        mqtt_port=0,
+        report=lambda _: None,
+    )
+    with laptop:
+        bare = everything(laptop.bare)
+        yield Own(site, laptop, laptop.deploy(), bare)
+
+
+@pytest.fixture
+def firstlight(own: Own, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Firstlight:
+    for name, value in own.aws.environment.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FIRSTLIGHT_REGIONS_FILE", str(own.site.regions))
+    return runner(monkeypatch, capsys)
+
+
+def rows(out: str) -> dict[str, list[str]]:
+    """
+    Return the names of *out*, JSON a line, by what they became.
+    """
+    found: dict[str, list[str]] = {}
+    for row in map(json.loads, out.splitlines()):
+        found.setdefault(row["became"], []).append(row["name"])
+    return found
+
+
+def half_made(iot: Any, leaf: Certificate) -> None:
+    """
+    A push that broke off before the policy.
+    """
+    attributes = {"certificateId": leaf.fingerprint}
+    iot.create_thing(thingName="half-made", attributePayload={"attributes": attributes}, thingTypeName="sensor")
+    arn = iot.register_certificate_without_ca(certificatePem=leaf.pem, status="ACTIVE")["certificateArn"]
+    iot.attach_thing_principal(thingName="half-made", principal=arn)
+
+
+def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Firstlight) -> None:
+    """
+    Pushed, provisioned and half-made devices: afterwards nothing is left that was not there before, and a push works.
+    """
+    iot = own.aws.client("iot")
+    leaf, another = own.site.maker.leaf(), own.site.maker.leaf()
+    names = {f"Infineon_{pushed.serial}" for pushed in (leaf, another)}
+    jit, key = own.site.maker.device("just-in-time")
+    assert [True, True] == [answer.ok for answer in own.push(leaf, another)]
+    assert connect(own.aws, "just-in-time", jit, key).passed
+    half_made(iot, own.site.maker.leaf())
+
+    kept = firstlight("drain", "--keep-devices", "--yes")
+    foreseen = firstlight("drain")
+    untouched = own.push(leaf)
+    iot.create_thing(thingName="a-stranger", attributePayload={"attributes": {"floor": "2"}})
+    drained = firstlight("drain", "--yes", "--json")
+    assert ["a-stranger"] == [thing["thingName"] for thing in iot.list_things()["things"]]
+    iot.delete_thing(thingName="a-stranger")
+
+    assert (1, True) == (kept.code, "4 devices are there, and nothing was done" in kept.said), kept
+    assert (0, True) == (foreseen.code, "--yes does it" in foreseen.said), foreseen
+    assert [True] == [answer.ok for answer in untouched]
+    assert 0 == drained.code, drained
+    became = rows(drained.out)
+    assert {"DISABLED", "RETIRED", "DELETED"} == set(became)
+    assert {*names, "just-in-time", "half-made"} == set(became["RETIRED"])
+    own.destroy()
+    again = firstlight("drain", "--yes")
+    gone = everything(own.aws)
+    bootstrap = gone["s3 list_buckets"]
+    assert (0, "firstlight: nothing to do.\n") == (again.code, again.said.partition(".\n")[2])
+    assert own.bare | {"s3 list_buckets": bootstrap} == gone
+    assert all(name.startswith("cdk-") for name in bootstrap)
+
+    (answer,) = replace(own, aws=own.laptop.deploy()).push(leaf)
+    assert answer.ok, answer
