@@ -13,6 +13,7 @@ _COMMANDS = {
     "push": "Play the Cloud ID service: push certificates to an ingest API.",
     "ingest": "Serve the ingest API on a machine of your own.",
     "verify": "Connect as a device and report every check.",
+    "doctor": "Say what stands between a device and its cloud, and what mends it.",
     "ca": "Create, register, describe, list and retire CA certificates.",
     "azure": "Deploy to Azure; upload CA certificates; manage enrollment groups.",
     "template": "Show the JITP template; check a certificate against it.",
