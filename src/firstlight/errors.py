@@ -115,15 +115,22 @@ class NameTakenError(RegistryError):
 class InactiveError(RegistryError):
     """
     The certificate is known and not ACTIVE; a push never revives it.
+
+    `status` is the registry's word for what it is.
     """
 
     code = "inactive"
+
+    def __init__(self, message: str, *, hint: str = "", status: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
     @classmethod
     def of(cls, status: str) -> "InactiveError":
         return cls(
             f"Failed creating and registering thing: the certificate is {status} in the registry.",
             hint="A push does not revive it; an operator may.",
+            status=status,
         )
 
 

@@ -24,6 +24,8 @@ _THROTTLED = frozenset(
         "RequestThrottled",
         "KmsThrottled",
         "OverLimit",
+        # of DynamoDB
+        "ProvisionedThroughputExceededException",
     }
 )
 _EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})

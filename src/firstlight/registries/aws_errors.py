@@ -89,6 +89,13 @@ def of_a_worker(error: FirstlightError) -> FirstlightError:
     return _reworded(error, "Failed working the queue off: ", "The worker tries again; nothing in the queue is lost.")
 
 
+def of_a_table(error: FirstlightError, table: str) -> FirstlightError:
+    """
+    Return *error* in the words of whoever reads or writes the DynamoDB table *table*.
+    """
+    return _reworded(error, f"Failed using the table {table}: ", "Try again.")
+
+
 def _reworded(error: FirstlightError, beginning: str, again: str) -> FirstlightError:
     hint = again if isinstance(error, UnfinishedError) or error.hint == _PUSH_AGAIN else error.hint
     message = error.message.replace(_FAILED, beginning, 1).removesuffix(", push again.").rstrip(".") + "."

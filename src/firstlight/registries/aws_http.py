@@ -89,6 +89,14 @@ class AwsHttp:
         return self._session
 
 
+def endpoint_of(service: str, region: str) -> str:
+    """
+    Return the URL of AWS's own endpoint of *service* in *region*.
+    """
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://{service}.{region}.{suffix}"
+
+
 def _parts(endpoint_url: str) -> tuple[str, str, str]:
     """
     Return the origin, what the host header says of it, and what precedes every path.

@@ -19,7 +19,7 @@ from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
 from firstlight.registries.aws_credentials import CredentialCache, Keys, environment_credentials
 from firstlight.registries.aws_device import AwsDevice
 from firstlight.registries.aws_extras import NO_EXTRAS, Extras
-from firstlight.registries.aws_http import AwsHttp
+from firstlight.registries.aws_http import AwsHttp, endpoint_of
 from firstlight.registries.aws_inspection import AwsInspection
 from firstlight.registries.pacing import Window
 from firstlight.registries.sigv4 import Credentials
@@ -59,7 +59,7 @@ class AwsIotRegistry:
         """
         if not _POLICY_NAME.fullmatch(policy_name):
             raise SettingsError(f"{policy_name!r} is no name of an AWS IoT policy.")
-        self._http = AwsHttp(endpoint_url=endpoint_url or _endpoint_url(region), region=region, service="iot")
+        self._http = AwsHttp(endpoint_url=endpoint_url or endpoint_of("iot", region), region=region, service="iot")
         self._window = Window(max_in_flight)
         cache, patience = CredentialCache(credentials), patience or Patience()
         self._calls = AwsCalls(self._http, cache, patience, self._window)
@@ -134,8 +134,3 @@ class AwsIotRegistry:
 
 def _unsaid(error: FirstlightError) -> Standing:
     return Standing(Condition.UNKNOWN, error=aws_errors.of_a_question(error))
-
-
-def _endpoint_url(region: str) -> str:
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"https://iot.{region}.{suffix}"

@@ -1,0 +1,105 @@
+"""
+A registry that announces devices before it registers them: whoever connects while its push still waits is let in.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from firstlight.errors import FirstlightError, InactiveError, UnfinishedError
+from firstlight.identity import DeviceIdentity
+from firstlight.inspection import Inspector, Sought, Standing
+from firstlight.provision import Registration, Registry
+from firstlight.registries.aws_announcements import Announcement, Announcements
+
+_LOG = logging.getLogger("firstlight.announcements")
+# Seconds: as long as a queue keeps a push at most.  What was registered is withdrawn at once.
+_LIFETIME = 14 * 86_400
+# Of a push's time that announcing may take: provisioning is what was asked for.
+_SHARE = 0.25
+_PENDING = "PENDING_ACTIVATION"
+
+
+class _Registry(Registry, Inspector, Protocol):
+    async def close(self) -> None: ...
+
+
+class _Connections(Protocol):
+    async def close(self) -> None: ...
+
+
+class AnnouncingRegistry:
+    """
+    *registry*, with *announcements* made before and withdrawn after.
+
+    That an announcement fails is logged and changes no answer: the device is then let in when its push is done.
+    """
+
+    def __init__(
+        self,
+        registry: _Registry,
+        announcements: Announcements,
+        connections: _Connections,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._registry = registry
+        self._announcements = announcements
+        self._connections = connections
+        self._clock = clock
+
+    async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
+        """
+        See `firstlight.provision.Registry`.
+        """
+        expires = int(self._clock()) + _LIFETIME
+        now = asyncio.get_running_loop().time()
+        announced = await self._announcements.announce(
+            [
+                Announcement(fingerprint=d.fingerprint, name=d.name, attributes=d.attributes, expires=expires)
+                for d in devices
+            ],
+            deadline=now + (deadline - now) * _SHARE,
+        )
+        _log("announced", announced.values())
+        done = await self._registry.register(devices, deadline=deadline)
+        known = [d.fingerprint for d, made in zip(devices, done, strict=True) if made.error is None]
+        _log("withdrawn", (await self._announcements.withdraw(known, deadline=deadline)).values())
+        pairs = zip(devices, done, strict=True)
+        return [_awaited(made) if announced[device.fingerprint] is None else made for device, made in pairs]
+
+    async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> Sequence[Standing]:
+        """
+        See `firstlight.inspection.Inspector`.
+        """
+        return await self._registry.inspect(devices, deadline=deadline)
+
+    async def close(self) -> None:
+        """
+        Close the connections.
+        """
+        await self._registry.close()
+        await self._connections.close()
+
+
+def _awaited(made: Registration) -> Registration:
+    """
+    Return *made*, said better for a device that connected before it was pushed: nobody has switched it off.
+    """
+    if not isinstance(made.error, InactiveError) or made.error.status != _PENDING:
+        return made
+    error = UnfinishedError(
+        "Failed creating and registering thing: the device connected before its push, and its certificate is "
+        f"{_PENDING}; it is announced now and let in at its next connect.",
+        hint="Push again to see it done.",
+    )
+    return replace(made, error=error)
+
+
+def _log(what: str, errors: Iterable[FirstlightError | None]) -> None:
+    failed = [error for error in errors if error is not None]
+    if failed:
+        _LOG.warning("%d certificates could not be %s: %s", len(failed), what, failed[0])
