@@ -151,6 +151,7 @@ _BY_HAND: dict[str, tuple[str, Shape]] = {
         "2024-01-01",
         {"properties": {"publicAccess": None}},
     ),
+    "Microsoft.Storage/storageAccounts/queueServices/queues": ("2024-01-01", {"properties": {}}),
     "Microsoft.Insights/components": (
         "2020-02-02",
         _TRACKED

@@ -40,7 +40,7 @@ def _reference(resource: str) -> dict[str, Any]:
     return {
         "properties": {
             "hostName": f"{name}.azure-devices.net",
-            "primaryEndpoints": {"blob": f"https://{name}.blob.core.windows.net/"},
+            "primaryEndpoints": {s: f"https://{name}.{s}.core.windows.net/" for s in ("blob", "queue")},
             "ConnectionString": "IngestionEndpoint=https://westeurope.in.applicationinsights.azure.com/",
             "defaultHostName": f"{name}.azurewebsites.net",
             "principalId": "p",

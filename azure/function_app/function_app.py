@@ -11,25 +11,29 @@ from functools import cache
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import app_clients as clients
 import azure.functions as func
+import queue_worker
 
 from firstlight import telemetry
 from firstlight.endpoint import interop_from
 from firstlight.interop import Interop, Reply, Request, error_reply
-from firstlight.registries.azure_environment import registry_from
 from firstlight.settings import Settings
 
 # The function checks tokens itself: a key of the platform would be a second secret.
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+app.register_functions(queue_worker.app)
 logger = logging.getLogger("firstlight")
 logger.setLevel(logging.INFO)
 
 
 @cache
 def service() -> tuple[Interop, float]:
-    settings = Settings.from_env(os.environ)
-    registry = registry_from(settings, os.environ)
-    return interop_from(settings, registry, now=lambda: datetime.now(UTC)), settings.deadline
+    settings, registry = Settings.from_env(os.environ), clients.registry()
+    interop = interop_from(
+        settings, registry, now=lambda: datetime.now(UTC), overflow=clients.queue(), inspector=registry
+    )
+    return interop, settings.deadline
 
 
 @app.route(route="{*path}")
@@ -41,10 +45,8 @@ async def interop(req: func.HttpRequest) -> func.HttpResponse:
         reply: Reply = await core.answer(request, deadline=asyncio.get_running_loop().time() + deadline)
     except Exception as e:  # noqa: BLE001 -- the caller must have JSON, and the log no body
         reply, failure = error_reply(500, "Internal error"), e
-    where = {name: os.environ.get(name, "") for name in ("REGION_NAME", "WEBSITE_SITE_NAME")}
-    source = telemetry.Source(region=where["REGION_NAME"], function=where["WEBSITE_SITE_NAME"], embedded=False)
     record = telemetry.Record(request, reply, uuid4().hex, time.perf_counter() - started, failure)
-    for line in telemetry.lines(record, source, datetime.now(UTC)):
+    for line in telemetry.lines(record, clients.source(), datetime.now(UTC)):
         logger.info("%s", line)
     return func.HttpResponse(reply.body, status_code=reply.status, headers=dict(reply.headers))
 

@@ -32,7 +32,7 @@ import asyncio, json, sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/" + sys.argv[2]]
 import azure.functions as func
 from function_app import app
-(function,) = app.get_functions()
+(function,) = [f for f in app.get_functions() if f.get_function_name() == "interop"]
 request = func.HttpRequest(method="GET", url="https://app.azurewebsites.net/" + sys.argv[3], headers={}, body=b"")
 reply = asyncio.run(function.get_user_function()(request))
 files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
@@ -107,9 +107,14 @@ def test_it_is_laid_out_as_the_worker_wants_it(function_bundle: Path) -> None:
     """
     names = tree.files_of(function_bundle)
 
-    assert [".python_packages", "firstlight", "function_app.py", "host.json"] == sorted(
-        {name.partition("/")[0] for name in names}
-    )
+    assert [
+        ".python_packages",
+        "app_clients.py",
+        "firstlight",
+        "function_app.py",
+        "host.json",
+        "queue_worker.py",
+    ] == sorted({name.partition("/")[0] for name in names})
     assert f"{PACKAGES}/azure/functions/__init__.py" in names
     assert f"{PACKAGES}/azure/identity/__init__.py" in names
 
@@ -122,9 +127,13 @@ def test_only_what_the_function_imports_is_in_it(function_bundle: Path) -> None:
     ours = {name.removeprefix("firstlight/") for name in names if name.startswith("firstlight/")}
     top = {name.removeprefix(f"{PACKAGES}/").partition("/")[0] for name in names if name.startswith(PACKAGES)}
 
-    assert {"interop.py", "registries/azure_iot.py"} <= ours
+    assert {"interop.py", "registries/azure_iot.py", "queues/azure_storage.py"} <= ours
     assert [] == [
-        n for n in ours if re.match(r"(cli|local|verify|deploy|push|pki)/|registries/(aws|sigv4)|azure_cl", n)
+        n
+        for n in ours
+        if re.match(
+            r"(cli|local|verify|deploy|push|pki)/|(registries|queues)/(aws|sigv4|sqs|quotas|buckets)|azure_cl", n
+        )
     ]
     assert set() == _FOREIGN & top
     assert [] == [n for n in names if "/azure/mgmt/" in n or n.endswith((".pyc", "/RECORD", "/direct_url.json"))]

@@ -21,6 +21,7 @@ from tests import arm_shapes, azure_template
 from tests.azure_template import SUBSCRIPTION, TOKEN_KEY_URL
 
 _HUB, _DPS, _SITE = "Microsoft.Devices/IotHubs", "Microsoft.Devices/provisioningServices", "Microsoft.Web/sites"
+_QUEUE = "Microsoft.Storage/storageAccounts/queueServices/queues"
 _STORAGE, _INSIGHTS = "Microsoft.Storage/storageAccounts", "Microsoft.Insights/components"
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 _ROLES = {
@@ -28,6 +29,9 @@ _ROLES = {
     "494bdba2-168f-4f31-a0a1-191d2f7c028c": "IoT Hub Twin Contributor",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+    "19e7f393-937e-4f77-808e-94535e297925": "Storage Queue Data Reader",
+    "8a0f0c08-91a1-4084-bc3d-661d67233fed": "Storage Queue Data Message Processor",
+    "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
 }
 _REGION = AzureRegion(
     name="westeurope",
@@ -37,6 +41,7 @@ _REGION = AzureRegion(
     topic="up",
     trusted_issuers=(CHECKOUT / "ca.pem",),
     alert_email="ops@example.com",
+    quotas="IdentityRegistryOperations=500",
 )
 
 
@@ -123,7 +128,7 @@ def test_roles_are_known_and_narrow() -> None:
         (
             _ROLES[r["properties"]["roleDefinitionId"].rsplit("/", 1)[1]],
             r["properties"]["principalType"],
-            r["scope"].split("'")[1],
+            _scope(r["scope"]),
             "site" if _SITE in str(r["name"]) else "dps",
         )
         for r in azure_template.source()["resources"]
@@ -136,8 +141,20 @@ def test_roles_are_known_and_narrow() -> None:
         ("IoT Hub Twin Contributor", "ServicePrincipal", _HUB, "dps"),
         ("IoT Hub Registry Contributor", "ServicePrincipal", _HUB, "site"),
         ("Storage Blob Data Owner", "ServicePrincipal", _STORAGE, "site"),
+        ("Storage Queue Data Reader", "ServicePrincipal", "queueName", "site"),
+        ("Storage Queue Data Message Processor", "ServicePrincipal", "queueName", "site"),
+        ("Storage Queue Data Message Sender", "ServicePrincipal", "queueName", "site"),
+        ("Storage Queue Data Message Sender", "ServicePrincipal", "poisonName", "site"),
         ("Monitoring Metrics Publisher", "ServicePrincipal", _INSIGHTS, "site"),
     ] == granted
+
+
+def _scope(expression: str) -> str:
+    """
+    Return the type of what a role is assigned on, or which of the two queues it is.
+    """
+    kind, *names = re.findall(r"'([^']+)'", expression)
+    return str(names[-1]) if kind == _QUEUE else str(kind)
 
 
 def _with_role(resource: dict[str, Any]) -> dict[str, Any]:
@@ -229,6 +246,8 @@ def test_settings_are_what_the_function_reads() -> None:
         topic="up",
         trusted_issuers_file="/home/site/wwwroot/trusted_issuers.pem",
         hub=f"{hub}.azure-devices.net",
+        queue_url=f"https://{_one(_STORAGE)['name']}.queue.core.windows.net/devices",
+        quotas="IdentityRegistryOperations=500",
     ) == Settings.from_env(env)
 
 
@@ -302,6 +321,7 @@ def test_what_goes_wrong_is_alerted() -> None:
     heard = [r for r in azure_template.resources(alertEmail="ops@example.com") if r["type"] in kinds]
 
     assert [
+        "devices-given-up",
         "devices-refused",
         "function-failures",
         "hub-throttling",

@@ -58,9 +58,9 @@ def _push(*pems: str) -> bytes:
 
 def test_the_shell_is_thin() -> None:
     """
-    At most 60 lines, and no route prefix: the URL is the app's own.
+    At most 60 lines a file, and no route prefix: the URL is the app's own.
     """
-    assert len(azure_function.FILE.read_text("utf-8").splitlines()) <= 60
+    assert max(len(file.read_text("utf-8").splitlines()) for file in azure_function.FILE.parent.glob("*.py")) <= 60
     host = json.loads(azure_function.FILE.with_name("host.json").read_text("utf-8"))
     assert "" == host["extensions"]["http"]["routePrefix"]
 
@@ -69,7 +69,9 @@ def test_one_function_takes_every_path() -> None:
     """
     Any method, so that the core says 404 and 405 as it does everywhere; anonymous, since it checks tokens itself.
     """
-    (trigger,) = [b for b in json.loads(str(azure_function.load().function))["bindings"] if b["type"] == "httpTrigger"]
+    (trigger,) = [
+        b for b in json.loads(str(azure_function.load().functions["interop"]))["bindings"] if b["type"] == "httpTrigger"
+    ]
 
     assert ("{*path}", "ANONYMOUS") == (trigger["route"], trigger["authLevel"])
     assert not trigger.get("methods")

@@ -177,6 +177,7 @@ def _parameters(region: AzureRegion, subscription: str) -> dict[str, Any]:
         "thingPrefix": region.thing_prefix,
         "topic": region.topic,
         "trustedIssuersFile": f"{_ROOT}/{TRUSTED_ISSUERS}" if region.trusted_issuers else "",
+        "quotas": region.quotas,
         "logRetentionDays": region.log_retention_days,
         "alertEmail": region.alert_email,
     }

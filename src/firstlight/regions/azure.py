@@ -51,6 +51,8 @@ class AzureRegion:
     # The hub's size; F1 is the free one, of which a subscription has one.
     hub_sku: str = "S1"
     hub_units: int = 1
+    # Identity registry operations a minute, as in "IdentityRegistryOperations=500"; empty finds out.
+    quotas: str = ""
     # CA certificates whose devices DPS registers, and the hub lets in by their common name.
     ca_certificates: tuple[Path, ...] = ()
 
