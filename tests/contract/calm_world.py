@@ -5,10 +5,14 @@ They are held to the promises too, so that what the suite finds is said of a fai
 """
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from benchmarks.stub_cloud import StubCloud
+from benchmarks.stub_hub import Addresses, StubHub
+from tests.contract.hub_world import HubWorld
 from tests.contract.stub_world import StubWorld
 from tests.faults.aws_cloud import AwsCloud
+from tests.faults.azure_cloud import HUB, AzureCloud
 from tests.faults.process import Process
 from tests.faults.weather import Weather
 from tests.faults.wire import Wire
@@ -27,4 +31,21 @@ class CalmAws(StubWorld):
 
     @classmethod
     async def open(cls, stack: AsyncExitStack) -> "CalmAws":
+        return cls(stack)
+
+
+class CalmHub(HubWorld):
+    """
+    A hub whose calls are carried by the wire of the fault suite.
+    """
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        stub = StubHub()
+        self.cloud = AzureCloud(Wire(Weather(0)), stub.registry)
+        stack.enter_context(self.cloud.wired())
+        Process("a test").enter()
+        super().__init__(stack, stub, Addresses(HUB, Path(), ""))
+
+    @classmethod
+    async def open(cls, stack: AsyncExitStack) -> "CalmHub":
         return cls(stack)

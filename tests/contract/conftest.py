@@ -14,7 +14,7 @@ import pytest
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.local.addresses import Addresses
 from firstlight.local.control_plane import ControlPlane
-from tests.contract.calm_world import CalmAws
+from tests.contract.calm_world import CalmAws, CalmHub
 from tests.contract.hub_world import HubWorld
 from tests.contract.laptop_hub_world import LaptopHubWorld
 from tests.contract.laptop_world import LaptopWorld
@@ -47,7 +47,7 @@ def laptop_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
         yield aws
 
 
-@pytest.fixture(params=["memory", "stub", "calm-aws", "laptop", "hub", "laptop-hub"])
+@pytest.fixture(params=["memory", "stub", "calm-aws", "laptop", "hub", "calm-hub", "laptop-hub"])
 def in_any_world(request: pytest.FixtureRequest) -> InAny:
     return _in(request, request.param)
 
@@ -101,6 +101,7 @@ def _in(request: pytest.FixtureRequest, name: str) -> Callable[[Callable[[Any], 
         "calm-aws": lambda: CalmAws.open,
         "laptop": laptop,
         "hub": lambda: HubWorld.open,
+        "calm-hub": lambda: CalmHub.open,
         "laptop-hub": lambda: LaptopHubWorld.open,
     }
     open_world = worlds[name]()

@@ -238,6 +238,29 @@ def test_one_refused_entry_does_not_sink_its_batch(in_hub: InHub, new_devices: N
     in_hub(promise)
 
 
+def test_a_hub_that_fails_at_one_device_of_a_bulk_call_has_not_refused_it(
+    in_hub: InHub, new_devices: NewDevices
+) -> None:
+    """
+    Trying again may well do, so a queue carries it on.
+    """
+
+    async def promise(world: HubWorld) -> None:
+        unlucky, lucky = new_devices(2)
+        failed = {"deviceId": unlucky.name, "errorCode": 500001, "errorStatus": "ServerError"}
+        world.stub.script = lambda name, body: (
+            (400, {"isSuccessful": False, "errors": [failed], "warnings": []})
+            if name == "Bulk" and any(e["id"] == unlucky.name for e in body)
+            else None
+        )
+
+        assert ["unfinished", "ok"] == codes(await register(world.registry, unlucky, lucky))
+        world.stub.script = lambda *_: None
+        assert ["ok", "ok"] == codes(await register(world.registry, unlucky, lucky))
+
+    in_hub(promise)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "ä", "a/b", "a#b", "a+b", "x" * 129, "a\nb", '""'])
 def test_an_id_the_hub_does_not_take_is_refused_without_a_call(
     in_hub: InHub, new_devices: NewDevices, name: str

@@ -22,7 +22,13 @@ _EVERYWHERE = (
 )
 KINDS = {
     "aws": (*_EVERYWHERE, weather.EXPIRED, weather.UNSEEN),
-    "azure": (*_EVERYWHERE, weather.PARTIAL, weather.PARTIAL_LOST),
+    "azure": (
+        *_EVERYWHERE,
+        weather.EXPIRED,
+        weather.PARTIAL,
+        weather.PARTIAL_LOST,
+        weather.PARTIAL_TOLD,
+    ),
 }
 # Of a call going wrong: from fine weather to one in which hardly anything gets through.
 _RATES = (0.0, 0.05, 0.15, 0.3, 0.5, 0.85)
@@ -30,9 +36,9 @@ _REGISTERING, _ALL = "RegisterCertificateWithoutCA", "*"
 # Operation -> calls a second, far below AWS's so that few devices meet it; the hub's are a minute's.
 _QUOTAS: dict[str, tuple[dict[str, float], ...]] = {
     "aws": ({}, {}, {_REGISTERING: 1.0}, {_ALL: 2.0}),
-    "azure": ({}, {}, {"Registry": 4 / 60}),
+    "azure": ({}, {}, {"Registry": 0.2}),
 }
-_LEFTOVERS = {"aws": ("t", "t", "c", "ct", "cta", "ctap", "cp"), "azure": ()}
+_LEFTOVERS = {"aws": ("t", "t", "c", "ct", "cta", "ctap", "cp"), "azure": ("d", "s")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,7 @@ def drawn(case: Case, cloud: str) -> Plan:
 
 def _leftovers(chance: random.Random, chosen: tuple[int, ...], cloud: str) -> dict[int, str]:
     kinds = _LEFTOVERS[cloud]
-    if not kinds or chance.random() < 0.6:
+    if chance.random() < 0.6:
         return {}
     return {who: chance.choice(kinds) for who in chosen if chance.random() < 0.5}
 

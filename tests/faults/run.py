@@ -13,6 +13,7 @@ from firstlight.interop import Interop
 from tests.factory import at_noon
 from tests.faults import people, plan, virtual_time
 from tests.faults.aws_cloud import AwsCloud
+from tests.faults.azure_cloud import AzureCloud
 from tests.faults.cloud import Cloud
 from tests.faults.plan import Case, Plan, Push, SwitchOff
 from tests.faults.process import Death, Process
@@ -20,7 +21,7 @@ from tests.faults.pushing import Pushed, push
 from tests.faults.weather import Weather
 from tests.faults.wire import Wire
 
-CLOUDS: dict[str, type[Cloud]] = {"aws": AwsCloud}
+CLOUDS: dict[str, type[Cloud]] = {"aws": AwsCloud, "azure": AzureCloud}
 # More than anything that is under way takes, and than any process remembers.
 _CALM = 60.0
 

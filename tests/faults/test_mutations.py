@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from firstlight import interop, provision
-from firstlight.errors import FirstlightError
-from firstlight.registries import aws_account, aws_errors, aws_iot, aws_operations
+from firstlight.errors import FirstlightError, InactiveError
+from firstlight.registries import aws_account, aws_errors, aws_iot, aws_operations, azure_errors, azure_identity
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_calls import AwsCalls, Turn
 from firstlight.registries.aws_device import AwsDevice
 from firstlight.registries.aws_name import Name
 from firstlight.registries.aws_operations import Call
+from firstlight.registries.azure_answer import Answer as AzureAnswer
+from firstlight.registries.azure_answer import BulkResult
+from firstlight.registries.azure_push import AzurePush
 from tests.faults.plan import Case
 from tests.faults.run import run
 
@@ -196,14 +199,83 @@ _AWS: dict[str, Break] = {
 }
 
 
-@pytest.mark.parametrize("break_it", _AWS.values(), ids=_AWS.keys())
-def test_a_broken_firstlight_is_found_out_on_aws(break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
+def _what_exists_is_done(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(AzurePush, "_exists", AzurePush._succeed)  # noqa: SLF001 -- as above
+
+
+def _any_thumbprint_will_do(patch: pytest.MonkeyPatch) -> None:
+    def status_only(found: dict[str, Any], identity: Any, preferred: Any) -> FirstlightError | None:
+        return None if found["status"] == "enabled" else InactiveError.of(found["status"])
+
+    patch.setattr(azure_identity, "problem", status_only)
+
+
+def _any_status_will_do(patch: pytest.MonkeyPatch) -> None:
+    problem = azure_identity.problem
+
+    def enabled(found: dict[str, Any], identity: Any, preferred: Any) -> FirstlightError | None:
+        return problem({**found, "status": "enabled"}, identity, preferred)
+
+    patch.setattr(azure_identity, "problem", enabled)
+
+
+def _every_bulk_call_succeeds(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(AzureAnswer, "bulk", property(lambda self: BulkResult(successful=True, refused={})))
+
+
+def _believes_an_unanswered_bulk_call(patch: pytest.MonkeyPatch) -> None:
+    asked = AzurePush._answer  # noqa: SLF001 -- as above
+
+    async def believing(self: AzurePush, method: str, path: str, entries: Any, body: bytes = b"") -> Any:
+        answer = await asked(self, method, path, entries, body)
+        return answer or AzureAnswer(200, document={"isSuccessful": True})
+
+    patch.setattr(AzurePush, "_answer", believing)
+
+
+def _believes_what_is_not_refused(patch: pytest.MonkeyPatch) -> None:
+    sort_out = AzurePush._sort_out  # noqa: SLF001 -- as above
+
+    def believing(self: AzurePush, batch: Any, result: BulkResult) -> None:
+        sort_out(self, batch, result)
+        for entry in batch:
+            if entry.identity.name not in result.refused:
+                self._succeed(entry)
+
+    patch.setattr(AzurePush, "_sort_out", believing)
+
+
+def _refuses_for_good_what_failed_in_part(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(azure_errors, "failed_entry", azure_errors.refused_entry)
+
+
+_AZURE: dict[str, Break] = {
+    "what exists is taken for done": _what_exists_is_done,
+    "any thumbprint will do": _any_thumbprint_will_do,
+    "any status will do": _any_status_will_do,
+    "every bulk call succeeds": _every_bulk_call_succeeds,
+    "an unanswered bulk call is believed": _believes_an_unanswered_bulk_call,
+    "what a bulk call does not refuse is believed": _believes_what_is_not_refused,
+    "what the hub failed at is refused for good": _refuses_for_good_what_failed_in_part,
+    "all entries get the answer of the first": _answers_the_first_only,
+    "every entry is SUCCESS": _says_success_of_everything,
+    "a duplicate is not answered": _leaves_a_duplicate_out,
+}
+_BREAKS = [
+    pytest.param(cloud, break_it, id=f"{cloud}: {name}")
+    for cloud, breaks in (("aws", _AWS), ("azure", _AZURE))
+    for name, break_it in breaks.items()
+]
+
+
+@pytest.mark.parametrize(("cloud", "break_it"), _BREAKS)
+def test_a_broken_firstlight_is_found_out(cloud: str, break_it: Break, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Some seed finds it; without the break none of them does (test_runs).
     """
     break_it(monkeypatch)
 
-    found = _found("aws")
+    found = _found(cloud)
 
     assert found
     # The break is meant to be found, not a mistake in it.

@@ -21,10 +21,13 @@ EXPIRED = "expired token"
 UNSEEN = "not seen yet"  # 404 for what was made a moment ago
 PARTIAL = "partially applied"  # a bulk call, done in part, then 500
 PARTIAL_LOST = "partially applied and lost"
+PARTIAL_TOLD = "partially applied and said so"
 
-DONE = frozenset({LATE, LOST, TARDY, DONE_THEN_500, PARTIAL, PARTIAL_LOST})
+DONE = frozenset({LATE, LOST, TARDY, DONE_THEN_500, PARTIAL, PARTIAL_LOST, PARTIAL_TOLD})
 SILENT = frozenset({HANG, LATE, TARDY, PARTIAL_LOST})
 
+# What a hub that counts devices lets through at once.
+_BURST = {"Registry": 4.0}
 # Seconds after which what is tardy is done at the latest.
 _TARDINESS = 40.0
 
@@ -45,6 +48,7 @@ class Weather:
         self._random = random.Random(self.seed)
         self._limits = Limits(
             tps=self.tps,
+            burst=_BURST,
             faults={"*": self.faults},
             seed=self.seed,
             clock=lambda: asyncio.get_running_loop().time(),
@@ -74,6 +78,13 @@ class Weather:
             return True
         self.injected["over the quota"] += 1
         return False
+
+    @property
+    def is_odd(self) -> bool:
+        """
+        Whether this cloud, in every second run, does what it may do and mostly does not.
+        """
+        return self.seed % 2 == 1
 
     def latency(self) -> float:
         """

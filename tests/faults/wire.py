@@ -3,6 +3,7 @@ The way of one call: it is sent, done, and answered, each or not, and its proces
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -31,8 +32,8 @@ class Wire:
         name: str,
         do: Callable[[str], T],
         *,
-        until: float,
         about: Callable[[], str],
+        until: float = math.inf,
         cannot: frozenset[str] = frozenset(),
     ) -> T | None:
         """
@@ -50,14 +51,12 @@ class Wire:
             self.under_way += 1
             arrives = self.weather.tardiness() if fault == TARDY else way
             loop.call_later(arrives, self._do, do, fault, answers, sender if deadly else None)
-        silent = fault in SILENT or sent + 2 * way > until
-        await asyncio.sleep((until if silent else sent + 2 * way) - sent)
-        if deadly and not is_done:
-            self.note(sender, "dies")
-            sender.kill()
-            raise asyncio.CancelledError
-        if silent:
+        elif deadly:
+            loop.call_later(way, self._die, sender)
+        if fault in SILENT or sent + 2 * way > until:
+            await _until(until)
             return None
+        await asyncio.sleep(2 * way)
         return answers[0] if is_done else do(fault)
 
     async def settled(self) -> None:
@@ -78,5 +77,16 @@ class Wire:
         self.under_way -= 1
         answers.append(do(fault))
         if dying is not None:
-            self.note(dying, "dies")
-            dying.kill()
+            self._die(dying)
+
+    def _die(self, process: Process) -> None:
+        self.note(process, "dies")
+        process.kill()
+
+
+async def _until(moment: float) -> None:
+    loop = asyncio.get_running_loop()
+    if moment == math.inf:
+        # Whoever waits for this has a clock of its own.
+        await loop.create_future()
+    await asyncio.sleep(moment - loop.time())

@@ -85,6 +85,13 @@ def refused_entry(reason: str) -> RegistryError:
     return _error(f"the hub refused it with {reason}")
 
 
+def failed_entry(reason: str) -> UnfinishedError:
+    """
+    Return that the hub itself failed at one device of a bulk call, which says nothing of the device.
+    """
+    return _unfinished(f"the hub failed at it with {reason}", _PUSH_AGAIN)
+
+
 def no_token(reason: str) -> RegistryError:
     """
     Return that there is no token to call the hub with; *reason* is azure-identity's first line.

@@ -92,7 +92,7 @@ class AzurePush(Rounds[Registration]):
                 self._turned_away([entry], sent=self._clock())
             elif why.failed:
                 entry.failures += 1
-                self._note(entry, azure_errors.refused_entry(str(why)))
+                self._note(entry, azure_errors.failed_entry(str(why)))
             else:
                 self._fail(entry, azure_errors.refused_entry(str(why)))
         if refused:
