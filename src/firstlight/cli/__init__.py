@@ -3,6 +3,7 @@ The `firstlight` command: one file per command, loaded when it is called.
 """
 
 import importlib
+import keyword
 import sys
 
 import click
@@ -11,6 +12,7 @@ from firstlight.errors import FirstlightError, RegionsError, SettingsError, Usag
 
 _COMMANDS = {
     "push": "Play the Cloud ID service: push certificates to an ingest API.",
+    "import": "Make the devices of manifests able to connect: resumable, with a report.",
     "ingest": "Serve the ingest API on a machine of your own.",
     "verify": "Connect as a device and report every check.",
     "doctor": "Say what stands between a device and its cloud, and what mends it.",
@@ -35,7 +37,8 @@ class _Lazy(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"firstlight.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = importlib.import_module(f"firstlight.cli.{module}").command
         assert isinstance(command, click.Command)  # noqa: S101 -- each command module keeps this promise
         return command
 

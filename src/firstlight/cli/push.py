@@ -3,26 +3,17 @@
 """
 
 import asyncio
-import os
-import ssl
 import sys
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import click
-from yarl import URL
 
-from firstlight import pki
-from firstlight.cli import output, plain
-from firstlight.errors import UsageError
-from firstlight.loopback import is_loopback
-from firstlight.push import Answer, Authorization, Entry, Transport, basic, bearer, interop_url, push, read
+from firstlight.cli import api_access, output, plain
+from firstlight.push import Answer, Entry, Transport, interop_url, push, read
 
-_CREDENTIALS = "FIRSTLIGHT_BASIC_CREDENTIALS"
 _FILE = click.Path(path_type=Path)
 
 
@@ -32,7 +23,10 @@ _FILE = click.Path(path_type=Path)
 @click.option("--token-key", type=_FILE, help="Private key (PEM) that signs the token: EC P-256, or RSA.")
 @click.option("--audience", default="", help="The token's aud: the AWS account id, or what the endpoint expects.")
 @click.option(
-    "--basic", "credentials", metavar="USER:PASSWORD_FILE", help=f"HTTP Basic instead; default ${_CREDENTIALS}."
+    "--basic",
+    "credentials",
+    metavar="USER:PASSWORD_FILE",
+    help=f"HTTP Basic instead; default ${api_access.CREDENTIALS}.",
 )
 @click.option("--chunk", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Certificates a request.")
 @click.option("--clients", default=1, show_default=True, type=click.IntRange(1, 64), help="Requests at once.")
@@ -64,9 +58,11 @@ def command(
     FILE is a certificate or chain (PEM, DER), a folder of them, or a Cloud ID manifest (CSV with
     the columns device_id, group_id, certificate).  Exit status: 0 all SUCCESS, 1 any ERROR.
     """
-    authorization = _authorization(token_key, audience, credentials)
+    authorization = api_access.authorization(token_key, audience, credentials)
     route = interop_url(url, insecure=insecure)
-    transport = Transport(timeout=timeout, tls=_trusting(trust), proxy=_proxy(route), insecure=insecure)
+    transport = Transport(
+        timeout=timeout, tls=api_access.trusting(trust), proxy=api_access.proxy(route), insecure=insecure
+    )
     entries = read(files)
     started = time.monotonic()
     answers = _pushed(
@@ -98,49 +94,3 @@ def _report(answers: list[Answer], entries: list[Entry], seconds: float, *, as_j
     rows = ((a.ref, a.source, a.status, a.endpoint if a.ok else a.message) for a in answers)
     output.print_table(("ref", "file", "status", "endpoint or message"), ([plain(c) for c in row] for row in rows))
     click.echo(summary)
-
-
-def _authorization(token_key: Path | None, audience: str, credentials: str | None) -> Authorization:
-    if token_key and credentials:
-        raise UsageError("--token-key and --basic exclude each other.")
-    if token_key:
-        _warn_if_exposed(token_key)
-        return bearer(pki.load_key(token_key), audience, now=lambda: datetime.now(UTC))
-    if credentials:
-        user, _, file = credentials.partition(":")
-        return basic(user, _password(Path(file)) if file else "")
-    if _CREDENTIALS in os.environ:
-        user, _, password = os.environ[_CREDENTIALS].partition(":")
-        return basic(user, password)
-    raise UsageError("A push needs credentials.", hint="Give --token-key with --audience, or --basic.")
-
-
-def _password(file: Path) -> str:
-    try:
-        password = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"The password file {file} cannot be read.") from e
-    _warn_if_exposed(file)
-    return password.rstrip("\r\n")
-
-
-def _warn_if_exposed(file: Path) -> None:
-    if file.exists() and (warning := pki.exposure(file)):
-        click.echo(f"firstlight: {warning}", err=True)
-
-
-def _trusting(file: Path | None) -> ssl.SSLContext | None:
-    if file is None:
-        return None
-    try:
-        return ssl.create_default_context(cafile=file)
-    except (OSError, ssl.SSLError) as e:
-        raise UsageError(f"{file} cannot be read, or holds no CA certificate in PEM.") from e
-
-
-def _proxy(route: URL) -> str | None:
-    # the environment's proxies, as every other HTTP client of the operator's uses them
-    host = route.host or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    return getproxies().get(route.scheme)

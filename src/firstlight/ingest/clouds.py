@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from firstlight.errors import UsageError
 from firstlight.provision import Registry
+from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.memory import MemoryRegistry
 from firstlight.settings import Settings
 
@@ -24,9 +25,11 @@ class Cloud(StrEnum):
 
 
 @asynccontextmanager
-async def open_registry(cloud: Cloud, settings: Settings, *, region: str) -> AsyncIterator[Registry]:
+async def open_registry(
+    cloud: Cloud, settings: Settings, *, region: str, extras: Extras = NO_EXTRAS
+) -> AsyncIterator[Registry]:
     """
-    Yield the registry of *cloud* and close it afterwards.
+    Yield the registry of *cloud* and close it afterwards; *extras* are what AWS gives each thing besides its name.
 
     Raises:
         UsageError: AWS needs a region.
@@ -45,7 +48,9 @@ async def open_registry(cloud: Cloud, settings: Settings, *, region: str) -> Asy
             from firstlight.registries import aws_environment  # noqa: PLC0415
 
             credentials = boto.frozen_credentials()
-            aws = aws_environment.registry_from(settings, os.environ, region=region, credentials=credentials)
+            aws = aws_environment.registry_from(
+                settings, os.environ, region=region, credentials=credentials, extras=extras
+            )
             close = aws.close
             registry: Registry = aws
         case Cloud.AZURE:

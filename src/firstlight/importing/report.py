@@ -1,0 +1,218 @@
+"""
+The report of an import: one row per device, written as it goes, and where the next run goes on.
+"""
+
+import base64
+import csv
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from firstlight.errors import UsageError
+from firstlight.identity import Attributes
+from firstlight.manifests.record import one_line
+from firstlight.manifests.report import COLUMNS, DONE, NOT_DONE
+
+_OTHER = "Name another file with --report."
+# Of what is no certificate, as much is kept for the next try.
+_MAX_CERTIFICATE = 64 * 2**10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """
+    What became of one device.  `certificate` is DER; `fingerprint` is empty if it is none.
+    """
+
+    ref: str
+    source: str
+    done: bool
+    name: str = ""
+    fingerprint: str = ""
+    message: str = ""
+    attributes: Attributes = ()
+    certificate: bytes = b""
+
+
+class Report:
+    """
+    The report at *path* of an import to *to*, opened for one run; what is in it already stays.
+
+    A device is known by its ref and its place in the manifest: a later row of the same replaces the earlier one
+    when the report is closed, and a report without rows is removed then.  Each row is one line, so what a killed
+    run left half written is found and dropped.
+
+    Raises:
+        UsageError: the file cannot be written, is another destination's, or no report; or another run has it.
+    """
+
+    def __init__(self, path: Path, *, to: str) -> None:
+        self.path = path
+        self._to = to
+        # digests, not texts: a million rows have to fit
+        self._fingerprints: dict[bytes, bytes] = {}
+        self._done = 0
+        self._replaced = False
+        try:
+            self._file = path.open("a+b")
+        except OSError as e:
+            raise UsageError(f"The report {path} cannot be written: {e.strerror}.", hint=_OTHER) from e
+        try:
+            self._take()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not self._fingerprints:
+                self.path.unlink(missing_ok=True)
+            elif self._replaced:
+                self._compact()
+            os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
+
+    @property
+    def rows(self) -> int:
+        """
+        How many devices it has.
+        """
+        return len(self._fingerprints)
+
+    @property
+    def done(self) -> int:
+        """
+        How many of them can connect.
+        """
+        return self._done
+
+    def has_done(self, ref: str, source: str, fingerprint: str) -> bool:
+        """
+        Whether this device, with this certificate, was done before.
+        """
+        known = self._fingerprints.get(_key(ref, source))
+        return bool(known) and known == _short(fingerprint)
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """
+        Append *rows*; they outlive this process as soon as this returns.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for row in rows:
+            cells = _cells(row, self._to)
+            writer.writerow(cells)
+            self._count(cells)
+        self._file.write(text.getvalue().encode())
+        self._file.flush()
+
+    def _take(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            raise UsageError(f"Another import is writing the report {self.path}.", hint=_OTHER) from e
+        self._file.seek(0)
+        head = self._file.readline()
+        if head and head != _HEAD and not _HEAD.startswith(head):
+            raise UsageError(f"{self.path} is no report of an import, or was changed by hand.", hint=_OTHER)
+        if head != _HEAD:
+            self._file.truncate(0)
+            self._file.write(_HEAD)
+            self._file.flush()
+            return
+        whole = self._file.tell()
+        for line, cells in _lines(self._file):
+            if cells is None:
+                break
+            if cells[_TO] != self._to:
+                raise UsageError(
+                    f"The report {self.path} is of an import to {cells[_TO]}, not to {self._to}.", hint=_OTHER
+                )
+            whole += len(line)
+            self._count(cells)
+        self._file.truncate(whole)
+
+    def _count(self, cells: list[str]) -> None:
+        key = _key(cells[_REF], cells[_SOURCE])
+        before = self._fingerprints.get(key)
+        self._replaced |= before is not None
+        self._done -= bool(before)
+        done = cells[_STATUS] == DONE
+        self._fingerprints[key] = _short(cells[_FINGERPRINT]) if done else b""
+        self._done += done
+
+    def _compact(self) -> None:
+        last: dict[bytes, int] = {}
+        self._file.seek(len(_HEAD))
+        at = len(_HEAD)
+        for line, cells in _lines(self._file):
+            assert cells is not None  # noqa: S101 -- what we wrote ourselves
+            last[_key(cells[_REF], cells[_SOURCE])] = at
+            at += len(line)
+        fresh = self.path.with_name(f".{self.path.name}.new")
+        with fresh.open("wb") as file:
+            file.write(_HEAD)
+            for offset in last.values():
+                self._file.seek(offset)
+                file.write(self._file.readline())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+
+
+_HEAD = (",".join(COLUMNS) + "\n").encode()
+_REF, _FINGERPRINT, _STATUS, _TO, _SOURCE = map(COLUMNS.index, ("ref", "fingerprint", "status", "to", "source"))
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[bytes, list[str] | None]]:
+    """
+    Yield each line with its cells, None for one that was not written whole.
+    """
+    for line in iter(file.readline, b""):
+        cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
+        yield line, cells if line.endswith(b"\n") and len(cells) == len(COLUMNS) else None
+
+
+def _cells(row: Row, to: str) -> list[str]:
+    attributes = json.dumps(dict(row.attributes), ensure_ascii=False) if row.attributes else ""
+    certificate = base64.b64encode(row.certificate[:_MAX_CERTIFICATE]).decode("ascii")
+    status = DONE if row.done else NOT_DONE
+    texts = (row.ref, row.name, row.fingerprint, status, row.message, to, row.source, attributes)
+    return [*map(one_line, texts), certificate]
+
+
+def _key(ref: str, source: str) -> bytes:
+    return hashlib.blake2b(f"{source}\n{ref}".encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _short(fingerprint: str) -> bytes:
+    return bytes.fromhex(fingerprint)[:16] if fingerprint else b""
+
+
+def destination_of(path: Path) -> str:
+    """
+    Return where the import went whose report is at *path*, "" if it has no row.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            file.readline()
+            cells = next((cells for _, cells in _lines(file)), None)
+    except OSError as e:
+        raise UsageError(f"{path} cannot be read: {e.strerror}.") from e
+    return cells[_TO] if cells else ""

@@ -1,0 +1,171 @@
+"""
+The import itself: records in, a few hundred devices at a time, a report out.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from firstlight import certificates
+from firstlight.errors import CertificateError, FirstlightError
+from firstlight.importing.landing import Landed, Landing
+from firstlight.importing.report import Report, Row
+from firstlight.manifests import Record
+
+# Azure takes 100 devices a call; three slices keep a registry busy while the slowest of one is awaited.
+_SLICE, _ABREAST = 100, 3
+# How often a record is tried in one run.
+_ATTEMPTS = 4
+_LONGEST_PAUSE = 20.0
+_EXAMPLES = 5
+
+
+@dataclass(slots=True)
+class Tally:
+    """
+    The devices of one run so far: done now, done before, and not done, with the first few of these.
+    """
+
+    done: int = 0
+    before: int = 0
+    failed: int = 0
+    examples: list[Row] = field(default_factory=list)
+
+    @property
+    def finished(self) -> int:
+        return self.done + self.before + self.failed
+
+
+Heard = Callable[[Tally], None]
+
+
+async def run(
+    records: Iterator[Record], landing: Landing, report: Report, *, heard: Heard, stop: asyncio.Event
+) -> Tally:
+    """
+    Land every record that the report does not have as done; write a row for each as soon as it is known.
+
+    *heard* is told after each slice.  Once *stop* is set nothing new is begun, and what is in flight is finished.
+    """
+    importing = _Import(records, landing, report, heard, stop)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_ABREAST):
+                group.create_task(importing.work())
+    except ExceptionGroup as e:
+        raise e.exceptions[0] from None
+    finally:
+        importing.give_up()
+    return importing.tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    record: Record
+    fingerprint: str
+    der: bytes
+    error: FirstlightError | None = None
+    tried: int = 0
+
+
+class _Import:
+    def __init__(
+        self, records: Iterator[Record], landing: Landing, report: Report, heard: Heard, stop: asyncio.Event
+    ) -> None:
+        self._records = records
+        self._landing = landing
+        self._report = report
+        self._heard = heard
+        self._stop = stop
+        self._reading = asyncio.Lock()
+        self._again: deque[_Item] = deque()
+        self._ended = False
+        self.tally = Tally()
+
+    async def work(self) -> None:
+        while not self._stop.is_set() and (items := await self._next()):
+            if (tried := max(item.tried for item in items)) and await self._stopped_within(tried):
+                self._again.extend(items)
+                return
+            good = [item for item in items if item.error is None or item.tried]
+            landed = dict(zip(map(id, good), await self._landing.land([i.record for i in good]), strict=True))
+            self._settle(items, [landed.get(id(item)) or Landed(error=item.error) for item in items])
+
+    async def _next(self) -> list[_Item]:
+        async with self._reading:
+            # unpacking and checking signatures takes its time, in which devices in flight go on
+            items = [] if self._ended else await asyncio.to_thread(self._read)
+        if not items:
+            items = [self._again.popleft() for _ in range(min(_SLICE, len(self._again)))]
+        return items
+
+    def _read(self) -> list[_Item]:
+        items: list[_Item] = []
+        while len(items) < _SLICE:
+            record = next(self._records, None)
+            if record is None:
+                self._ended = True
+                break
+            item = _item(record)
+            if self._report.has_done(record.ref, record.source, item.fingerprint):
+                self.tally.before += 1
+            else:
+                items.append(item)
+        return items
+
+    async def _stopped_within(self, tried: int) -> bool:
+        try:
+            async with asyncio.timeout(min(_LONGEST_PAUSE, 2.0 ** (tried - 1))):
+                return await self._stop.wait()
+        except TimeoutError:
+            return False
+
+    def _settle(self, items: Sequence[_Item], landed: Sequence[Landed]) -> None:
+        rows = []
+        for item, result in zip(items, landed, strict=True):
+            if result.again and item.tried + 1 < _ATTEMPTS:
+                self._again.append(_Item(item.record, item.fingerprint, item.der, result.error, item.tried + 1))
+            else:
+                rows.append(_row(item, result))
+        self._write(rows)
+
+    def give_up(self) -> None:
+        """
+        Write what would have been tried again as it was last answered.
+        """
+        self._write([_row(item, Landed(error=item.error)) for item in self._again])
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        self._report.write(rows)
+        done = sum(row.done for row in rows)
+        self.tally.done += done
+        self.tally.failed += len(rows) - done
+        room = _EXAMPLES - len(self.tally.examples)
+        self.tally.examples += [row for row in rows if not row.done][:room]
+        self._heard(self.tally)
+
+
+def _item(record: Record) -> _Item:
+    if record.error is not None:
+        return _Item(record, "", b"", record.error)
+    try:
+        certificate = certificates.load(record.certificate)
+    except CertificateError as e:
+        return _Item(record, "", record.certificate, e)
+    except Exception:  # noqa: BLE001 -- whatever a certificate does to its reader, its neighbours are imported
+        return _Item(record, "", record.certificate, CertificateError("Cannot decode certificate: it cannot be read."))
+    return _Item(record, certificate.fingerprint, certificate.der)
+
+
+def _row(item: _Item, landed: Landed) -> Row:
+    return Row(
+        ref=item.record.ref,
+        source=item.record.source,
+        done=landed.error is None,
+        name=landed.name,
+        fingerprint=item.fingerprint,
+        message="" if landed.error is None else str(landed.error),
+        attributes=item.record.attributes,
+        certificate=item.der,
+    )
