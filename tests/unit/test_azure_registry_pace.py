@@ -32,7 +32,7 @@ def test_calls_in_flight_are_turned_away_for_one_reason() -> None:
         pace.throttled(sent=0, now=1 + n / 100, retry_after=None)
 
     assert 10 == round(pace.resumes_in(1.0))
-    assert 12 == pace.size
+    assert 12 == pace.size(0)
 
 
 def test_what_the_hub_takes_makes_calls_larger_again() -> None:
@@ -42,11 +42,11 @@ def test_what_the_hub_takes_makes_calls_larger_again() -> None:
     pace = Pace(Patience())
     for now in (0, 100, 200, 400):
         pace.throttled(sent=now, now=now, retry_after=None)
-    assert 1 == pace.size
+    assert 1 == pace.size(0)
 
     for _ in range(10):
-        pace.taken(pace.size)
-    assert MAX_BATCH == pace.size
+        pace.taken(pace.size(0))
+    assert MAX_BATCH == pace.size(0)
     pace.throttled(sent=500, now=500, retry_after=None)
     assert 10 == pace.resumes_in(500)
 

@@ -31,14 +31,15 @@ class StorageBacklog:
     See `firstlight.backlog.Source`.  A message without a handle is deleted by whoever took it: a function's host.
     """
 
-    def __init__(self, queue: StorageQueue) -> None:
+    def __init__(self, queue: StorageQueue, *, batch: int = _BATCH) -> None:
         self._queue = queue
+        self._batch = batch
 
     async def receive(self, *, wait: float) -> list[Message]:
         clock = asyncio.get_running_loop().time
         until = clock() + wait
         while True:
-            taken = await self._queue.take(_BATCH, hidden=_HIDDEN, deadline=clock() + _CALL)
+            taken = await self._queue.take(self._batch, hidden=_HIDDEN, deadline=clock() + _CALL)
             if taken or clock() + _LOOK > until:
                 return [Message.of(_handle(one), one.text) for one in taken]
             await asyncio.sleep(_LOOK)

@@ -24,7 +24,7 @@ def registry_from(
     HTTPS_PROXY and NO_PROXY mean what they mean everywhere.
 
     Raises:
-        SettingsError: there is no hub, or the file of CA certificates is not there.
+        SettingsError: there is no hub, its quotas are none, or the file of CA certificates is not there.
     """
     if not settings.hub:
         raise SettingsError(
@@ -35,6 +35,7 @@ def registry_from(
         credential=credential or DefaultAzureCredential(),
         ca_file=trusted_cas(env),
         proxy=proxy_for(settings.hub, env),
+        quotas=settings.quotas,
     )
 
 

@@ -15,7 +15,7 @@ from firstlight.errors import SettingsError
 from firstlight.identity import DeviceIdentity
 from firstlight.inspection import Sought, Standing
 from firstlight.provision import Registration
-from firstlight.registries import azure_errors
+from firstlight.registries import azure_budget, azure_errors
 from firstlight.registries.azure_authentication import Means
 from firstlight.registries.azure_http import AzureHttp
 from firstlight.registries.azure_inspection import AzureInspection
@@ -34,7 +34,8 @@ class AzureIotRegistry:
 
     Make one per process and keep it: connections, the token and the pace the hub allows are kept
     from push to push.  It belongs to the event loop of its first call.  *hub* is a host name,
-    with a port if need be; *ca_file* (PEM) stands in for the system's CAs; *proxy* is a URL.
+    with a port if need be; *ca_file* (PEM) stands in for the system's CAs; *proxy* is a URL; *quotas* is
+    what the hub is known to take, as in `Settings.quotas`.
     """
 
     def __init__(
@@ -46,10 +47,11 @@ class AzureIotRegistry:
         ca_file: Path | None = None,
         proxy: str = "",
         patience: Patience | None = None,
+        quotas: str = "",
     ) -> None:
         """
         Raises:
-            SettingsError: *hub* is no host name.
+            SettingsError: *hub* is no host name, or *quotas* are none.
         """
         if not _HUB.fullmatch(hub):
             raise SettingsError(
@@ -59,7 +61,7 @@ class AzureIotRegistry:
         self._site = Site(
             hub=hub,
             http=AzureHttp(hub=hub, credential=credential, ca_file=ca_file, proxy=proxy),
-            pace=Pace(patience),
+            pace=Pace(patience, azure_budget.parse(quotas)),
             patience=patience,
             preferred=preferred,
         )

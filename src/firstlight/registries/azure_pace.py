@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from firstlight.registries.azure_budget import Budget
 from firstlight.registries.pacing import Window
 
 # Microsoft's "Bulk registry operations".
@@ -22,6 +23,8 @@ _LONGEST_STREAK = 3
 _LONGEST_WAIT = 60.0
 # An S1 unit that counts devices has 16 to spare after ten seconds; a first step to 12 fits.
 _SHRINK = 8
+# Seconds before a deadline, after which no call is worth beginning.
+_LAST_CALL = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,19 +55,33 @@ class Pace:
     What all pushes of a process share of one hub.
     """
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, budget: Budget | None = None) -> None:
         self._window = Window(_MAX_IN_FLIGHT)
+        self._budget = budget
         self._patience = patience
         self._resume_at = self._cut_at = float("-inf")
         self._streak = 0
         self._size = MAX_BATCH
 
-    @property
-    def size(self) -> int:
+    def size(self, now: float) -> int:
         """
-        How many devices a bulk call may carry now.
+        Return how many devices a bulk call may carry now.
         """
-        return self._size
+        return min(self._size, self._budget.portion(now)) if self._budget else self._size
+
+    async def affords(self, operations: int, deadline: float) -> bool:
+        """
+        Wait until the hub's quota, if it is known, has room for *operations*; return whether it has before *deadline*.
+        """
+        if self._budget is None:
+            return True
+        now = asyncio.get_running_loop().time()
+        # A call that is sent in the last moment has no answer before the deadline.
+        last = deadline - min(_LAST_CALL, max(0.0, deadline - now) / 10)
+        wait = self._budget.wait_for(operations, now=now, deadline=last)
+        if wait:
+            await asyncio.sleep(wait)
+        return wait is not None
 
     @property
     def is_short(self) -> bool:
@@ -109,6 +126,8 @@ class Pace:
         if sent <= self._cut_at:
             return  # one reason turned away all that was in flight
         self._cut_at = now
+        if self._budget:
+            self._budget.overdrawn(now)
         if retry_after is None:
             self._resume_at = now + self._patience.throttled * 2 ** min(self._streak, _LONGEST_STREAK)
         self._streak += 1

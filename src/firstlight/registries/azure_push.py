@@ -41,7 +41,7 @@ class AzurePush(Rounds[Registration]):
             random.shuffle(left)
         # A hub that is short of calls had better spend them on devices that are new.
         fresh = [e for e in left if e.result is None and not e.known and e.identity.name not in remembered]
-        await self._all(self._create, list(_batches(fresh, self._site.pace.size)))
+        await self._all(self._create, list(_batches(fresh, self._site.pace.size(self._clock()))))
         await self._all(
             self._prove, [e for e in left if e.result is None and (e.known or e.identity.name in remembered)]
         )

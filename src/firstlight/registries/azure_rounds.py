@@ -69,6 +69,8 @@ class Rounds(ABC, Generic[R]):
         self._entries: list[Entry[R]] = [Entry(device) for device in devices]
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
+        # Whether the hub's quota leaves nothing more before the deadline.
+        self._spent = False
         # Why no other call would fare better, once that is known.
         self._hopeless: RegistryError | None = None
 
@@ -109,7 +111,7 @@ class Rounds(ABC, Generic[R]):
         failures = max(entry.failures for entry in left)
         rest = self._site.patience.pause(failures - 1) if failures else 0.0
         rest = max(rest, self._site.pace.resumes_in(self._clock()))
-        if self._clock() + rest >= self._deadline:
+        if self._spent or self._clock() + rest >= self._deadline:
             # Waiting for what will not come would only keep the caller.
             return False
         if rest:
@@ -138,6 +140,10 @@ class Rounds(ABC, Generic[R]):
             RegistryError: the hub would refuse every other call, too.
         """
         pace = self._site.pace
+        # Twins have a quota of their own, which is far larger.
+        if not path.startswith("/twins/") and not await pace.affords(len(entries), self._deadline):
+            self._spent = True
+            return None
         async with pace.place(self._deadline) as admitted:
             sent = self._clock()
             if not admitted or self._hopeless or pace.resumes_in(sent) or sent >= self._deadline:
