@@ -3,13 +3,12 @@ The Lambda function that answers pushes, with a role of its own that may do what
 """
 
 from aws_cdk import Duration, Stack
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk import grants
+from cdk.device_function import DeviceFunction
 from cdk.grants import Grant
-from cdk.logs import LogGroup
+from firstlight.queues.sqs_operations import SqsOperation
 from firstlight.registries.aws_operations import Operation
 from firstlight.settings import Settings
 
@@ -23,39 +22,43 @@ _UNKNOWN_YET = "Which certificates will be pushed is not known before; the id is
 _NAMED_BY_CERTIFICATE = "Things are named after the certificates that are pushed; only the prefix is known before."
 
 
-class IngestFunction(Construct):
+class IngestFunction(DeviceFunction):
     """
     Runs *code*, whose `lambdas.interop.handler` reads *settings* from its environment.
+
+    *overflow_arn* is the queue in *settings*, which it may put messages into.
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, code: lambda_.Code, settings: Settings, log_retention_days: int
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        code: lambda_.Code,
+        settings: Settings,
+        overflow_arn: str,
+        log_retention_days: int,
     ) -> None:
-        super().__init__(scope, id_)
-        log_group = LogGroup(self, "Log", retention_days=log_retention_days)
-        self.function = lambda_.Function(
-            self,
-            "Resource",
+        queue = Grant(actions=(SqsOperation.SEND.action,), resources=(overflow_arn,))
+        super().__init__(
+            scope,
+            id_,
             code=code,
             handler="lambdas.interop.handler",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=lambda_.Architecture.ARM_64,
+            settings=settings,
+            allowed=[*registry_grants(Stack.of(scope), settings, inspects=True), queue],
             timeout=_TIMEOUT,
-            memory_size=_MEMORY_MB,
-            environment=settings.to_env(),
-            role=_role(self, [*registry_grants(Stack.of(self), settings), _log_grant(log_group)]),
-            log_group=log_group.group,
-            logging_format=lambda_.LoggingFormat.JSON,
+            memory_mb=_MEMORY_MB,
+            log_retention_days=log_retention_days,
             description="firstlight: makes the certificates a Cloud ID service pushes able to connect",
         )
-        resource = self.function.node.default_child
-        assert isinstance(resource, lambda_.CfnFunction)  # noqa: S101 -- narrows a type
-        grants.acknowledge(resource, L1="Python 3.13 is the newest that every dependency and CI run on here.")
 
 
-def registry_grants(stack: Stack, settings: Settings) -> list[Grant]:
+def registry_grants(stack: Stack, settings: Settings, *, inspects: bool) -> list[Grant]:
     """
     Return what firstlight.registries.aws_iot calls (Operation lists it), and no more.
+
+    Who *inspects* also asks what a device is.
 
     Resource types are those of the Service Authorization Reference for AWS IoT.
     """
@@ -64,7 +67,7 @@ def registry_grants(stack: Stack, settings: Settings) -> list[Grant]:
         return stack.format_arn(service="iot", resource=kind, resource_name=name)
 
     certificate, thing = arn("cert", "*"), arn("thing", f"{settings.rule.prefix}*")
-    unscoped = [Operation.REGISTER_CERTIFICATE, Operation.LIST_ATTACHED_POLICIES]
+    unscoped = [Operation.REGISTER_CERTIFICATE, *([Operation.LIST_ATTACHED_POLICIES] if inspects else [])]
     if not settings.device_endpoint:
         unscoped.append(Operation.DESCRIBE_ENDPOINT)
     return [
@@ -74,7 +77,7 @@ def registry_grants(stack: Stack, settings: Settings) -> list[Grant]:
             Operation.ATTACH_PRINCIPAL,
             Operation.ATTACH_POLICY,
             Operation.DESCRIBE_CERTIFICATE,
-            Operation.LIST_PRINCIPAL_THINGS,
+            *([Operation.LIST_PRINCIPAL_THINGS] if inspects else []),
             on=[certificate],
             reason=_UNKNOWN_YET,
         ),
@@ -93,20 +96,3 @@ def registry_grants(stack: Stack, settings: Settings) -> list[Grant]:
 
 def _grant(*operations: Operation, on: list[str], reason: str = "") -> Grant:
     return Grant(actions=tuple(operation.action for operation in operations), resources=tuple(on), reason=reason)
-
-
-def _log_grant(log_group: LogGroup) -> Grant:
-    return Grant(actions=("logs:CreateLogStream", "logs:PutLogEvents"), resources=(log_group.arn,))
-
-
-def _role(scope: Construct, allowed: list[Grant]) -> iam.Role:
-    role = iam.Role(
-        scope,
-        "Role",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-        inline_policies={"Ingest": grants.document(allowed)},
-    )
-    resource = role.node.default_child
-    assert isinstance(resource, iam.CfnRole)  # noqa: S101 -- narrows a type
-    grants.justify(resource, allowed)
-    return role

@@ -1,6 +1,8 @@
 """
-A region's row of regions.toml to what its ingest function is told.
+A region's row of regions.toml to what its functions are told.
 """
+
+from dataclasses import replace
 
 from firstlight.deploy import bundle, public_key
 from firstlight.identity import NamingRule
@@ -8,9 +10,9 @@ from firstlight.regions import AwsRegion
 from firstlight.settings import Settings
 
 
-def of(region: AwsRegion, *, account: str) -> Settings:
+def of(region: AwsRegion, *, account: str, queue_url: str) -> Settings:
     """
-    Return the settings of *region*'s ingest function; *account*, its AWS account, may be a token.
+    Return the settings of *region*'s ingest function; *account*, its AWS account, and *queue_url* may be tokens.
 
     Raises:
         RegionsError: the token key file holds no public key.
@@ -24,9 +26,17 @@ def of(region: AwsRegion, *, account: str) -> Settings:
         thing_prefix=region.thing_prefix,
         topic=region.topic,
         device_endpoint=region.device_endpoint,
+        queue_url=queue_url,
         # beside the handler, which runs in the folder of its code
         trusted_issuers_file=bundle.TRUSTED_ISSUERS if region.trusted_issuers else "",
     )
+
+
+def of_worker(settings: Settings) -> Settings:
+    """
+    Return what the worker is told of its ingest function's *settings*: nobody calls it, so not who may.
+    """
+    return replace(settings, audience="", token_key="", token_key_url="", topic=Settings().topic)
 
 
 def rule(region: AwsRegion) -> NamingRule:

@@ -13,13 +13,20 @@ from cdk.device_policy import DevicePolicy
 from cdk.ingest_api import IngestApi
 from cdk.ingest_function import IngestFunction
 from cdk.ingest_monitoring import IngestMonitoring
+from cdk.overflow_queue import OverflowQueue
+from cdk.worker_function import TIMEOUT, WorkerFunction
 from firstlight.outputs import IngestOutput
 from firstlight.regions import AwsRegion
+
+# The CDK context that is set for the laptop's AWS alone, which speaks plain HTTP.
+PLAIN_HTTP = "firstlight:plain_http"
 
 
 class IngestStack(Stack):
     """
-    API, function, device policy and alarms; its outputs are the fields of the Cloud ID console's form.
+    API, functions, the queue between them, device policy and alarms.
+
+    Its outputs are the fields of the Cloud ID console's form.
 
     It shares nothing with the JITP stack, so either comes and goes alone.  That is why each has a device
     policy of its own name: a policy with two owners would change, or stay behind, under the other's devices.
@@ -32,13 +39,9 @@ class IngestStack(Stack):
         self, scope: Construct, id_: str, *, region: AwsRegion, code: lambda_.Code, **stack_arguments: Any
     ) -> None:
         super().__init__(scope, id_, description="firstlight: certificates pushed become devices", **stack_arguments)
-        settings = ingest_settings.of(region, account=self.account)
-        policy = DevicePolicy(self, "DevicePolicy", name=settings.policy_name)
-        function = IngestFunction(
-            self, "Function", code=code, settings=settings, log_retention_days=region.log_retention_days
-        ).function
-        # What a push attaches has to be there before the first one comes.
-        function.node.add_dependency(policy)
+        plain_http = bool(self.node.try_get_context(PLAIN_HTTP))
+        overflow = OverflowQueue(self, "Overflow", timeout=TIMEOUT, plain_http=plain_http)
+        function, worker = self._functions(region, code, overflow)
         api = IngestApi(
             self,
             "Api",
@@ -49,7 +52,15 @@ class IngestStack(Stack):
             log_retention_days=region.log_retention_days,
             account_role=region.api_gateway_account_role,
         )
-        IngestMonitoring(self, "Monitoring", function=function, stage=api.stage, alarm_topic_arn=region.alarm_topic_arn)
+        IngestMonitoring(
+            self,
+            "Monitoring",
+            function=function,
+            worker=worker,
+            overflow=overflow,
+            stage=api.stage,
+            alarm_topic_arn=region.alarm_topic_arn,
+        )
         values = {
             IngestOutput.ACCOUNT_ID: self.account,
             IngestOutput.GATEWAY_ID: api.api.rest_api_id,
@@ -58,3 +69,30 @@ class IngestStack(Stack):
         }
         for output, value in values.items():
             CfnOutput(self, output, value=value)
+
+    def _functions(
+        self, region: AwsRegion, code: lambda_.Code, overflow: OverflowQueue
+    ) -> tuple[lambda_.Function, lambda_.Function]:
+        settings = ingest_settings.of(region, account=self.account, queue_url=overflow.queue.queue_url)
+        policy = DevicePolicy(self, "DevicePolicy", name=settings.policy_name)
+        function = IngestFunction(
+            self,
+            "Function",
+            code=code,
+            settings=settings,
+            overflow_arn=overflow.queue.queue_arn,
+            log_retention_days=region.log_retention_days,
+        ).function
+        worker = WorkerFunction(
+            self,
+            "Worker",
+            code=code,
+            settings=ingest_settings.of_worker(settings),
+            queue_arn=overflow.queue.queue_arn,
+            concurrency=region.worker_concurrency,
+            log_retention_days=region.log_retention_days,
+        ).function
+        # What a push attaches has to be there before the first one comes.
+        function.node.add_dependency(policy)
+        worker.node.add_dependency(policy)
+        return function, worker

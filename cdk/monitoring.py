@@ -24,6 +24,7 @@ class Monitoring(Construct):
         topic = sns.Topic.from_topic_arn(self, "Topic", alarm_topic_arn) if alarm_topic_arn else None
         self._action = actions.SnsAction(topic) if topic else None
         self._alarms: list[cloudwatch.IAlarm] = []
+        self._shown = False
 
     def alarm(
         self,
@@ -53,9 +54,11 @@ class Monitoring(Construct):
 
     def show(self, **graphs: Sequence[cloudwatch.IMetric]) -> None:
         """
-        Put the alarms and then the *graphs*, by title, on the dashboard.
+        Put a row of *graphs*, by title, on the dashboard; the alarms stand above the first one.
         """
-        self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=self._alarms, width=24, title="Alarms"))
+        if not self._shown:
+            self.dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=self._alarms, width=24, title="Alarms"))
+            self._shown = True
         width = 24 // len(graphs)
         self.dashboard.add_widgets(
             *(

@@ -44,7 +44,7 @@ class Synthesized:
         return template
 
 
-Synthesize = Callable[[tuple[AwsRegion, ...]], Synthesized]
+Synthesize = Callable[..., Synthesized]
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +57,10 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     bundle = tmp_path_factory.mktemp("bundle")
     (bundle / "code.py").write_text("code = 'of the test'\n")
 
-    def synthesize(of: tuple[AwsRegion, ...]) -> Synthesized:
+    def synthesize(of: tuple[AwsRegion, ...], **context: object) -> Synthesized:
         app = assembly.app(tmp_path_factory.mktemp("out"))
+        for name, value in context.items():
+            app.node.set_context(name.replace("__", ":"), value)
         assembly.add_stacks(app, of, bundle=lambda _: bundle, now=NOW)
         folder = Path(app.synth().directory)
         files = sorted(folder.glob("*.template.json"))
@@ -109,6 +111,7 @@ trusted_issuers = ["ca-1.pem", "ca-2.pem"]
 stage = "prod_1"
 throttle_rate = 5
 throttle_burst = 7
+worker_concurrency = 9
 log_retention_days = 400
 alarm_topic_arn = "arn:aws:sns:eu-central-1:210987654321:alarms"
 api_gateway_account_role = false

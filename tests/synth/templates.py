@@ -22,6 +22,15 @@ def only(template: dict[str, Any], kind: str) -> dict[str, Any]:
     return resource
 
 
+def function(template: dict[str, Any], handler: str) -> dict[str, Any]:
+    """
+    Return the function that runs `lambdas.<handler>.handler`.
+    """
+    functions = resources(template, "AWS::Lambda::Function").values()
+    (found,) = (f for f in functions if f["Properties"]["Handler"] == f"lambdas.{handler}.handler")
+    return found
+
+
 def filled(value: Any) -> Any:
     """
     Return *value* as CloudFormation would deploy it to ACCOUNT; references to resources as `<Name>`.
@@ -88,7 +97,8 @@ def _unreasoned(resource: dict[str, Any]) -> Iterator[str]:
         if entry["Reason"].strip()
     }
     properties = resource.get("Properties", {})
-    for statement in statements(properties):
+    # What is denied to everyone, such as a queue without TLS, reaches nowhere.
+    for statement in (s for s in statements(properties) if s["Effect"] == "Allow"):
         yield from (f"{key} {statement[key]}" for key in statement if key.startswith("Not"))
         yield from (f"action {a}" for a in as_list(statement.get("Action", [])) if "*" in a)
         if "*" in str(statement.get("Principal", "")):

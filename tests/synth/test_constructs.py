@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from cdk.device_function import DeviceFunction
 from cdk.device_policy import DevicePolicy
 from cdk.ingest_api import IngestApi
 from cdk.ingest_function import IngestFunction
@@ -20,14 +21,17 @@ from cdk.jitp_monitoring import JitpMonitoring
 from cdk.jitp_template import JitpTemplate
 from cdk.logs import LogGroup
 from cdk.monitoring import Monitoring
+from cdk.overflow_queue import OverflowQueue
 from cdk.provisioning_role import ProvisioningRole
 from cdk.registered_ca import RegisteredCa
+from cdk.worker_function import WorkerFunction
 from firstlight.errors import CertificateError
 from firstlight.settings import Settings
 from tests.factory import NOW, Factory
 from tests.synth.templates import only, unreasoned
 
 _CONSTRUCTS = (
+    DeviceFunction,
     DevicePolicy,
     IngestApi,
     IngestFunction,
@@ -36,8 +40,10 @@ _CONSTRUCTS = (
     JitpTemplate,
     LogGroup,
     Monitoring,
+    OverflowQueue,
     ProvisioningRole,
     RegisteredCa,
+    WorkerFunction,
 )
 
 
@@ -65,7 +71,10 @@ def test_they_fit_into_a_stack_of_any_region(tmp_path: Path, factory: Factory, m
     RegisteredCa(stack, "Ca", certificate=factory.ca, template=template, now=NOW)
     settings = Settings(audience=stack.account, token_key_url="https://example.com/key.pem", policy_name="PlantDevice")
     code = lambda_.Code.from_asset(str(tmp_path), exclude=["out"])
-    ingest = IngestFunction(stack, "Function", code=code, settings=settings, log_retention_days=0)
+    overflow = OverflowQueue(stack, "Overflow", timeout=Duration.seconds(60), plain_http=False)
+    arn = overflow.queue.queue_arn
+    ingest = IngestFunction(stack, "Function", code=code, settings=settings, overflow_arn=arn, log_retention_days=0)
+    WorkerFunction(stack, "Worker", code=code, settings=settings, queue_arn=arn, concurrency=2, log_retention_days=0)
     IngestApi(
         stack,
         "Api",

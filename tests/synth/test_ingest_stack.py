@@ -4,6 +4,7 @@ What a Cloud ID service pushes to.
 
 import json
 import pkgutil
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from firstlight.regions import AwsRegion
 from firstlight.settings import Settings
 from tests.factory import NOW, Factory
 from tests.synth.conftest import Synthesized
-from tests.synth.templates import ACCOUNT, filled, only, resources
+from tests.synth.templates import ACCOUNT, filled, function, only, resources
 
 _API = "AWS::ApiGateway::"
 
@@ -38,11 +39,12 @@ def test_the_outputs_are_the_consoles_form(ingest: dict[str, Any]) -> None:
     assert {"AccountId": ACCOUNT, "GatewayId": f"<{gateway}>", "Region": "eu-west-1", "Stage": "v1"} == values
 
 
-def test_the_handler_is_there(ingest: dict[str, Any]) -> None:
+@pytest.mark.parametrize("handler", ["interop", "worker"])
+def test_the_handler_is_there(ingest: dict[str, Any], handler: str) -> None:
     """
     The handler string names a function of this checkout.
     """
-    module, _, name = only(ingest, "AWS::Lambda::Function")["Properties"]["Handler"].rpartition(".")
+    module, _, name = function(ingest, handler)["Properties"]["Handler"].rpartition(".")
 
     assert callable(pkgutil.resolve_name(f"{module}:{name}"))
 
@@ -53,7 +55,19 @@ def test_the_environment_is_what_the_handler_reads(ingest: dict[str, Any]) -> No
     """
     settings = Settings.from_env(_environment(ingest))
 
-    assert Settings(audience=ACCOUNT, token_key_url="https://cloudid.example.com/public-key.pem") == settings
+    expected = Settings(audience=ACCOUNT, token_key_url="https://cloudid.example.com/public-key.pem")
+    assert replace(expected, queue_url=settings.queue_url) == settings
+    assert settings.queue_url.removeprefix("<").removesuffix(">") in resources(ingest, "AWS::SQS::Queue")
+
+
+def test_the_worker_is_told_the_same_but_who_may_call(ingest: dict[str, Any], full: Synthesized) -> None:
+    """
+    Same names, same policy, same issuers, same queue; nobody calls it.
+    """
+    for template in (ingest, full.of("Ingest")):
+        settings = Settings.from_env(_environment(template))
+        theirs = replace(settings, audience="", token_key="", token_key_url="", topic="iqs")
+        assert theirs == Settings.from_env(_environment(template, "worker"), answers=False)
 
 
 def test_every_setting_arrives(full: Synthesized, factory: Factory) -> None:
@@ -71,6 +85,7 @@ def test_every_setting_arrives(full: Synthesized, factory: Factory) -> None:
             topic="telemetry",
             device_endpoint="devices.example.com",
             trusted_issuers_file="trusted_issuers.pem",
+            queue_url=settings.queue_url,
         )
         == settings
     )
@@ -88,14 +103,15 @@ def test_nothing_secret_leaves_the_stack(synthesized: str, request: pytest.Fixtu
 
 def test_the_function_is_what_the_bundle_is_for(ingest: dict[str, Any]) -> None:
     """
-    Python 3.13 on arm64, with the gateway's 29 seconds, JSON logs in a group that forgets.
+    Python 3.13 on arm64, with the gateway's 29 seconds or the worker's 60, JSON logs in a group that forgets.
     """
-    function = only(ingest, "AWS::Lambda::Function")["Properties"]
-    log = ingest["Resources"][function["LoggingConfig"]["LogGroup"]["Ref"]]
+    for handler, timeout in (("interop", 29), ("worker", 60)):
+        found = function(ingest, handler)["Properties"]
+        log = ingest["Resources"][found["LoggingConfig"]["LogGroup"]["Ref"]]
 
-    assert ("python3.13", ["arm64"], 29) == tuple(function[k] for k in ("Runtime", "Architectures", "Timeout"))
-    assert "JSON" == function["LoggingConfig"]["LogFormat"]
-    assert {"RetentionInDays": 90} == log["Properties"]
+        assert ("python3.13", ["arm64"], timeout) == tuple(found[k] for k in ("Runtime", "Architectures", "Timeout"))
+        assert "JSON" == found["LoggingConfig"]["LogFormat"]
+        assert {"RetentionInDays": 90} == log["Properties"]
 
 
 def test_the_api_has_three_routes(ingest: dict[str, Any]) -> None:
@@ -211,12 +227,10 @@ def test_alarms_go_to_the_regions_topic(full: Synthesized, full_region: AwsRegio
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
     ]
 
-    assert [[full_region.alarm_topic_arn]] * 8 == told
+    assert [[full_region.alarm_topic_arn]] * 12 == told
     assert {None} == {a["Properties"].get("AlarmActions") for a in resources(ingest, "AWS::CloudWatch::Alarm").values()}
 
 
-def _environment(template: dict[str, Any]) -> dict[str, str]:
-    environment: dict[str, str] = filled(only(template, "AWS::Lambda::Function")["Properties"]["Environment"])[
-        "Variables"
-    ]
+def _environment(template: dict[str, Any], handler: str = "interop") -> dict[str, str]:
+    environment: dict[str, str] = filled(function(template, handler)["Properties"]["Environment"])["Variables"]
     return environment

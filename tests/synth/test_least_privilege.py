@@ -13,7 +13,7 @@ import pytest
 from cdk.grants import Grant
 from firstlight.registries.aws_operations import FOR_EXTRAS, Operation
 from tests.synth.conftest import Synthesized
-from tests.synth.templates import ACCOUNT, only, permissions, resources, unreasoned
+from tests.synth.templates import ACCOUNT, function, only, permissions, resources, unreasoned
 
 # A copy of AWS's Service Authorization Reference.
 _REFERENCE = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())["iot"]
@@ -107,6 +107,34 @@ def test_a7_the_function_may_do_what_it_calls_and_no_more(committed: Synthesized
 
     assert all_of_them == _iot_actions(committed.templates["FirstlightIngest-eu-west-1"])
     assert all_of_them - {"iot:DescribeEndpoint"} == _iot_actions(full.of("Ingest"))
+
+
+def test_the_worker_registers_and_inspects_nothing(committed: Synthesized) -> None:
+    """
+    It may do what a push needs; nobody asks it for a status.
+    """
+    template = committed.templates["FirstlightIngest-eu-west-1"]
+    asked = {"iot:ListAttachedPolicies", "iot:ListPrincipalThings"}
+
+    assert _iot_actions(template) - asked == _iot_actions(template, "worker")
+
+
+def test_each_function_does_its_part_with_the_queue_only(committed: Synthesized) -> None:
+    """
+    One puts in, the other takes out; neither touches what was put aside.
+    """
+    template = committed.templates["FirstlightIngest-eu-west-1"]
+    (queue,) = (
+        name for name, q in resources(template, "AWS::SQS::Queue").items() if "RedrivePolicy" in q["Properties"]
+    )
+    of_queues = {
+        handler: {p for p in permissions(_function_role(template, handler)) if p[0].startswith("sqs:")}
+        for handler in ("interop", "worker")
+    }
+
+    taking = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes", "ChangeMessageVisibility")
+    assert {("sqs:SendMessage", f"<{queue}.Arn>")} == of_queues["interop"]
+    assert {(f"sqs:{action}", f"<{queue}.Arn>") for action in taking} == of_queues["worker"]
 
 
 def test_the_function_touches_its_own_things_only(committed: Synthesized, full: Synthesized) -> None:
@@ -213,11 +241,11 @@ def test_the_provisioning_role_is_for_this_account_only(committed: Synthesized) 
     } == trust["Condition"]
 
 
-def _function_role(template: dict[str, Any]) -> dict[str, Any]:
-    name, _ = only(template, "AWS::Lambda::Function")["Properties"]["Role"]["Fn::GetAtt"]
+def _function_role(template: dict[str, Any], handler: str = "interop") -> dict[str, Any]:
+    name, _ = function(template, handler)["Properties"]["Role"]["Fn::GetAtt"]
     role: dict[str, Any] = template["Resources"][name]
     return role
 
 
-def _iot_actions(template: dict[str, Any]) -> set[str]:
-    return {action for action, _ in permissions(_function_role(template)) if action.startswith("iot:")}
+def _iot_actions(template: dict[str, Any], handler: str = "interop") -> set[str]:
+    return {action for action, _ in permissions(_function_role(template, handler)) if action.startswith("iot:")}

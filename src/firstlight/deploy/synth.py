@@ -1,5 +1,5 @@
 """
-Synthesizes the stacks of a checkout, once per content of everything they are made from.
+Synthesizes the stacks of a checkout for the laptop, once per content of everything they are made from.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _LONGEST = 120.0  # seconds; the first one unpacks the CDK, which takes some
 
 def synthesize(checkout: Path, regions_file: Path, cache: Path) -> Path:
     """
-    Return the folder of the cloud assembly of *regions_file*, made by `python -m cdk.app` in *checkout*.
+    Return the folder of the laptop's cloud assembly of *regions_file*, made by `python -m cdk.app` in *checkout*.
 
     An assembly in *cache* made from the same content is used again; others there are removed.
 
@@ -56,6 +56,8 @@ def _run(checkout: Path, regions_file: Path, folder: Path) -> None:
         "FIRSTLIGHT_REGIONS_FILE": str(regions_file.resolve()),
         # The synth suite of tests validates; here it would be two thirds of the time.
         "CDK_VALIDATION": "false",
+        # What is synthesized here goes to the laptop's AWS, which a queue that insists on TLS would shut out.
+        "CDK_CONTEXT_JSON": '{"firstlight:plain_http": true}',
     }
     with tempfile.TemporaryFile() as said:
         code = _in_a_group_of_its_own([sys.executable, "-m", "cdk.app"], checkout, environment, said)

@@ -47,6 +47,10 @@ _RETENTION = (
 )
 
 
+# What Lambda takes as the maximum concurrency of an SQS event source.
+_LEAST_WORKERS, _MOST_WORKERS = 2, 1000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsRegion:
     """
@@ -77,6 +81,8 @@ class AwsRegion:
     stage: str = "v1"
     throttle_rate: int = 20
     throttle_burst: int = 40
+    # Batches of queued devices that are worked off at once.
+    worker_concurrency: int = _LEAST_WORKERS
     # Days; 0 keeps logs for ever.
     log_retention_days: int = 90
     # An SNS topic's ARN that hears the alarms; empty means they only show.
@@ -129,6 +135,8 @@ def _ingest_problems(region: AwsRegion) -> Iterator[str]:
         yield f"token_key_url {region.token_key_url!r} is not an https URL."
     if region.throttle_rate <= 0 or region.throttle_burst <= 0:
         yield "throttle_rate and throttle_burst must be positive."
+    if not _LEAST_WORKERS <= region.worker_concurrency <= _MOST_WORKERS:
+        yield f"worker_concurrency is {region.worker_concurrency}; Lambda takes {_LEAST_WORKERS} to {_MOST_WORKERS}."
     if not _STAGE.fullmatch(region.stage):
         yield f"stage {region.stage!r} is not 1 to 128 letters, digits and underscores."
     if not _THING_PREFIX.fullmatch(region.thing_prefix):

@@ -1,0 +1,42 @@
+"""
+The queue of devices that a push could not finish, and the one for what no worker could.
+"""
+
+from aws_cdk import Duration
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+# AWS asks for six times the function's time: a batch may wait for its turn, and be tried again, unseen.
+_UNSEEN = 6
+# Deliveries.  At six minutes each, an operator has an hour to lift what stands in the way.
+_MOST_DELIVERIES = 10
+# SQS keeps nothing longer.  What is aside counts from when it was first sent, hence less for the queue itself.
+_ASIDE = Duration.days(14)
+_WAITING = Duration.days(7)
+
+
+class OverflowQueue(Construct):
+    """
+    A queue whose worker has *timeout* for a batch; what came ten times in vain is kept aside for a person.
+
+    *plain_http* lets it be reached without TLS, which is for the laptop's AWS only.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, timeout: Duration, plain_http: bool) -> None:
+        super().__init__(scope, id_)
+        self.dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=not plain_http,
+            retention_period=_ASIDE,
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Resource",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=not plain_http,
+            retention_period=_WAITING,
+            visibility_timeout=Duration.seconds(_UNSEEN * timeout.to_seconds()),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=_MOST_DELIVERIES),
+        )
