@@ -3,20 +3,16 @@ The ingest function runs as its own role, which allows what a push needs and not
 """
 
 import asyncio
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from firstlight import certificates, pki, push
 from firstlight.local.addresses import Addresses
 from firstlight.push import Answer, Entry
-from tests.local.conftest import REGION, Site
+from tests.local.conftest import Site
+from tests.local.roles import Role, listed, role_of
 
-STACK = f"FirstlightIngest-{REGION}"
 # Each is proven needed below.
 CALLED = (
     "iot:AttachPolicy",
@@ -32,64 +28,15 @@ CALLED = (
 )
 # A status request asks with these; tests/contract shows that it does.
 ASKED = ("iot:ListAttachedPolicies", "iot:ListPrincipalThings")
+# What a push cannot finish in time goes into the queue; tests/local/test_overflow.py shows that it does.
+QUEUED = ("sqs:SendMessage",)
 # Lambda itself uses these, as AWSLambdaBasicExecutionRole has them; ministack writes logs without asking.
 LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
-@dataclass(frozen=True)
-class Role:
-    """
-    The role of the deployed function, and its one inline policy.
-    """
-
-    aws: Addresses
-    function: str
-    name: str
-    policy: str
-    document: dict[str, Any]
-
-    @property
-    def actions(self) -> set[str]:
-        return {action for s in self.document["Statement"] for action in _listed(s["Action"])}
-
-    @contextmanager
-    def without(self, action: str) -> Iterator[None]:
-        """
-        Within, the role lacks *action* and the function starts anew: it asks for some things once only.
-        """
-        statements = [
-            {**s, "Action": [a for a in _listed(s["Action"]) if a != action]} for s in self.document["Statement"]
-        ]
-        self._put({**self.document, "Statement": [s for s in statements if s["Action"]]})
-        try:
-            yield
-        finally:
-            self._put(self.document)
-
-    def _put(self, document: dict[str, Any]) -> None:
-        self.aws.client("iam").put_role_policy(
-            RoleName=self.name, PolicyName=self.policy, PolicyDocument=json.dumps(document)
-        )
-        functions = self.aws.client("lambda")
-        memory = functions.get_function_configuration(FunctionName=self.function)["MemorySize"]
-        functions.update_function_configuration(FunctionName=self.function, MemorySize=memory)
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
-
-
 @pytest.fixture(scope="module")
 def role(laptop: Addresses) -> Role:
-    resources = laptop.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    (function,) = [r["PhysicalResourceId"] for r in resources if r["ResourceType"] == "AWS::Lambda::Function"]
-    arn = laptop.client("lambda").get_function_configuration(FunctionName=function)["Role"]
-    name = arn.rpartition("/")[2]
-    iam = laptop.client("iam")
-    assert [] == iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
-    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-    return Role(laptop, function, name, policy, document)
+    return role_of(laptop, "lambdas.interop.handler")
 
 
 @dataclass(frozen=True)
@@ -144,10 +91,10 @@ def test_the_role_is_neither_short_nor_long(role: Role) -> None:
     What is listed here is what is deployed, each action on named resources wherever AWS knows a resource.
     """
     everywhere = {
-        action for s in role.document["Statement"] if "*" in _listed(s["Resource"]) for action in _listed(s["Action"])
+        action for s in role.document["Statement"] if "*" in listed(s["Resource"]) for action in listed(s["Action"])
     }
 
-    assert {*CALLED, *ASKED, *LOGS} == role.actions
+    assert {*CALLED, *ASKED, *QUEUED, *LOGS} == role.actions
     assert {"iot:RegisterCertificateWithoutCA", "iot:DescribeEndpoint", "iot:ListAttachedPolicies"} == everywhere
 
 

@@ -166,6 +166,8 @@ def test_a_deleted_stack_leaves_what_it_says_it_retains(new_site: Callable[[], S
             "templates": iot.list_provisioning_templates()["templates"],
             "roles": [r["RoleName"] for r in iam.list_roles()["Roles"] if "ApiLogsRole" not in r["RoleName"]],
             "functions": aws.client("lambda").list_functions()["Functions"],
+            "queues": aws.client("sqs").list_queues().get("QueueUrls"),
+            "sources": aws.client("lambda").list_event_source_mappings()["EventSourceMappings"],
             "APIs": aws.client("apigateway").get_rest_apis()["items"],
             "log groups": aws.client("logs").describe_log_groups()["logGroups"],
             "alarms": aws.client("cloudwatch").describe_alarms()["MetricAlarms"],

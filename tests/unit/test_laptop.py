@@ -12,6 +12,7 @@ import pytest
 from firstlight.boto import Credentials
 from firstlight.local.addresses import Addresses
 from firstlight.local.device_endpoint import Message, Receive, Send, with_device_endpoint
+from firstlight.local.iam_batches import with_batches
 from firstlight.local.iam_targets import with_targets
 
 SIGNED = [(b"authorization", b"AWS4-HMAC-SHA256 Credential=test/20261120/eu-west-1/iot/aws4_request")]
@@ -87,6 +88,25 @@ def test_attaching_a_policy_is_decided_on_its_target(path: str, body: bytes, exp
     resources = with_targets(lambda *_: ["what ministack knows"])
 
     assert expected == resources("PUT", path, body, "eu-west-1", "123456789012")
+
+
+@pytest.mark.parametrize(
+    ("service", "asked", "expected"),
+    [
+        ("sqs", "sqs:SendMessageBatch", "sqs:SendMessage"),
+        ("sqs", "sqs:ReceiveMessage", "sqs:ReceiveMessage"),
+        ("ecr", "ecr:BatchGetImage", "ecr:BatchGetImage"),
+        ("sns", "sns:PublishBatch", "sns:PublishBatch"),
+        ("sqs", None, None),
+    ],
+)
+def test_a_batch_of_sqs_is_allowed_by_the_action_of_its_entries(
+    service: str, asked: str | None, expected: str | None
+) -> None:
+    """
+    As on AWS, which knows no other.
+    """
+    assert expected == with_batches(lambda *_: asked)(service, "POST", "/", {}, b"", {})
 
 
 def test_addresses_survive_the_state_file() -> None:

@@ -1,5 +1,5 @@
 """
-The process that is the laptop's AWS: ministack, with two corrections of ours and a guard before it.
+The process that is the laptop's AWS: ministack, with three corrections of ours and a guard before it.
 
 `python -m firstlight.local.aws_server FD HOST`, started as firstlight.local.child says; HOST is the one
 devices connect to.
@@ -18,6 +18,7 @@ from typing import Any
 from firstlight.local.browser_guard import without_browsers
 from firstlight.local.child import allow_many_sockets, told_to_stop
 from firstlight.local.device_endpoint import with_device_endpoint
+from firstlight.local.iam_batches import know_batches
 from firstlight.local.iam_targets import know_targets
 
 _STOPPING = 2.0  # seconds for answers under way
@@ -42,6 +43,7 @@ async def _serve(fd: int, host: str) -> None:
     from ministack.core import iam_actions  # noqa: PLC0415 -- see above
 
     know_targets(iam_actions)
+    know_batches(iam_actions)
     aws: Any = without_browsers(with_device_endpoint(app, host))
     config = Config()
     config.bind = [f"fd://{fd}"]
