@@ -17,14 +17,15 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
 from firstlight.azure_clients import Azure
-from firstlight.local.azure_cloud.access import DPS_DATA_CONTRIBUTOR, OWNER, Principal
+from firstlight.local.azure_cloud.access import DPS_DATA_CONTRIBUTOR, HUB_DATA_CONTRIBUTOR, OWNER, Principal
 from firstlight.local.azure_cloud.arm_rest import ResourceManager
 from firstlight.local.azure_cloud.dps_rest import DpsService
+from firstlight.local.azure_cloud.hub_rest import HubService
 from firstlight.local.azure_cloud.kudu_rest import SCM_DOMAIN, KuduService
 from firstlight.local.azure_cloud.rest import Answer, Call, Refusal
 from firstlight.local.azure_cloud.throttle import Throttle
 from firstlight.local.azure_cloud.tokens import Tokens
-from firstlight.local.azure_cloud.world import DPS_DOMAIN, World
+from firstlight.local.azure_cloud.world import DPS_DOMAIN, HUB_DOMAIN, World
 
 # What a test puts in the place of an answer: a status, headers and a body, or an exception; None leaves it alone.
 Fault = Callable[[requests.PreparedRequest], tuple[int, dict[str, str], str] | Exception | None]
@@ -40,10 +41,11 @@ class AzureInside(BaseAdapter):
         self.world = World(subscription="00000000-0000-0000-0000-000000000001")
         self.tokens = Tokens(self.world, now=lambda: datetime.now(UTC))
         self.operator = self.world.directory.enroll(Principal("operator"))
-        for role in (OWNER, DPS_DATA_CONTRIBUTOR):
+        for role in (OWNER, DPS_DATA_CONTRIBUTOR, HUB_DATA_CONTRIBUTOR):
             self.world.directory.assign(self.operator.object_id, role, f"/subscriptions/{self.world.subscription}")
         self.arm = ResourceManager(self.world, self.tokens)
         self.dps = DpsService(self.world, self.tokens, Throttle(time.monotonic))
+        self.hub = HubService(self.world, self.tokens, Throttle(time.monotonic))
         self.kudu = KuduService(self.world, self.tokens)
         self.seen: list[str] = []
         self.fault: Fault = lambda _: None
@@ -84,6 +86,8 @@ class AzureInside(BaseAdapter):
         service: Any = self.arm
         if host.endswith(DPS_DOMAIN):
             service = self.dps
+        elif host.endswith(HUB_DOMAIN):
+            service = self.hub
         elif host.endswith(SCM_DOMAIN):
             service = self.kudu
         body = request.body or b""

@@ -35,6 +35,7 @@ from firstlight.errors import DeploymentError, FirstlightError
 MANAGEMENT = "https://management.azure.com"
 MANAGEMENT_SCOPE = f"{MANAGEMENT}/.default"
 DPS_SCOPE = "https://azure-devices-provisioning.net/.default"
+HUB_SCOPE = "https://iothubs.azure.net/.default"
 NOT_FOUND = 404
 # Their warnings would stand beside our sentence on stderr; whoever wants them configures logging.
 logging.getLogger("azure").addHandler(logging.NullHandler())

@@ -21,10 +21,21 @@ def select(names: Sequence[str], files: Sequence[str], certificates: Sequence[Pa
     """
     found = [Which(name=name) for name in names]
     found += [Which(name=name) for file in files for name in _lines(file)]
-    found += [Which(fingerprint=load_certificate(path).fingerprint) for path in certificates]
+    found += [by_certificate(path) for path in certificates]
     if not found:
         raise UsageError("No device is named.", hint="Give names, --file with a name a line, or --cert.")
     return list(dict.fromkeys(found))
+
+
+def by_certificate(path: Path) -> Which:
+    """
+    Return the device that the certificate in *path* is of.
+
+    Raises:
+        UsageError: there is none in it.
+    """
+    certificate = load_certificate(path)
+    return Which(fingerprint=certificate.fingerprint, pem=certificate.pem)
 
 
 def _lines(file: str) -> list[str]:

@@ -12,7 +12,7 @@ import click
 
 from firstlight.cli import device_rows, fleet_place
 from firstlight.cli.ca_files import load_certificate
-from firstlight.cli.device_selection import select
+from firstlight.cli.device_selection import by_certificate, select
 from firstlight.errors import UsageError
 from firstlight.lifecycle.fleet import Fleet
 from firstlight.lifecycle.many import each
@@ -81,7 +81,7 @@ def show(*, name: str, certificate: Path | None, as_json: bool, **where: Any) ->
     """
     if bool(name) == (certificate is not None):
         raise UsageError("Give a name, or --cert.")
-    which = Which(name) if certificate is None else Which(fingerprint=load_certificate(certificate).fingerprint)
+    which = Which(name) if certificate is None else by_certificate(certificate)
     device_rows.print_facts(fleet_place.open_fleet(**where).show(which), as_json=as_json)
 
 

@@ -12,30 +12,34 @@ from firstlight import boto, regions
 from firstlight.cli import device_rows, fleet_place
 from firstlight.lifecycle.aws_drain import AwsDrain
 from firstlight.lifecycle.aws_place import AwsPlace
+from firstlight.lifecycle.azure_drain import AzureDrain
 from firstlight.lifecycle.fleet import AwsFleet
 from firstlight.lifecycle.pace import Pace, read_quotas
 
 
 @click.command("drain")
 @click.option("--keep-devices", is_flag=True, help="Refuse if there is any device; list them.")
-@click.option("--keep-revoked", is_flag=True, help="Keep the devices' certificates, REVOKED, instead of deleting them.")
+@click.option(
+    "--keep-revoked", is_flag=True, help="Leave what keeps the devices out: certificates REVOKED, enrollments disabled."
+)
 @click.option("--yes", is_flag=True, help="Do it; without, only say what would be done.")
 @fleet_place.options
-def command(*, keep_devices: bool, keep_revoked: bool, yes: bool, as_json: bool, **where: Any) -> None:
+def command(*, keep_devices: bool, keep_revoked: bool, yes: bool, as_json: bool, cloud: str, **where: Any) -> None:
     """
     Retire every device of a region and delete what its stacks leave behind, so that `cdk destroy` leaves nothing.
 
     Pushes and first connects are stopped first; the stacks then are fit for nothing but to be deleted.  May be done
     before they are, after, and again: whatever broke off is gone on with.  AWS wants up to five minutes between the
     last device and the end of its policy; so long it may take.
+
+    On Azure the resource group takes everything with it; this empties a hub and a provisioning service that stay.
     """
-    drain = _of_aws(really=yes and not keep_devices, revoked=keep_revoked, **where)
-    if keep_devices and (kept := list(drain.devices())):
+    open_drain = _of_azure if cloud == fleet_place.AZURE else _of_aws
+    if keep_devices and (kept := list(open_drain(really=False, revoked=keep_revoked, **where).devices())):
         device_rows.print_rows(kept, as_json=as_json)
         _tell(f"{len(kept):,} devices are there, and nothing was done; without --keep-devices they are retired.")
         sys.exit(1)
-    if keep_devices and yes:
-        drain = _of_aws(really=True, revoked=keep_revoked, **where)
+    drain = open_drain(really=yes, revoked=keep_revoked, **where)
     well = device_rows.print_rows(drain.run(), as_json=as_json)
     if not yes:
         _tell("nothing was changed; --yes does it.")
@@ -45,6 +49,7 @@ def command(*, keep_devices: bool, keep_revoked: bool, yes: bool, as_json: bool,
 def _of_aws(
     *, region: str, regions_file: Path, quotas: tuple[str, ...], really: bool, revoked: bool, **_: Any
 ) -> AwsDrain:
+    fleet_place.require_region(region)
     found = regions.find(regions.load(regions_file).aws, region)
     pace = Pace(read_quotas(quotas))
 
@@ -57,6 +62,15 @@ def _of_aws(
     account = place.require_account()
     _tell(f"Draining {found.name} of the account {account}." if really else f"What {found.name} of {account} has:")
     return AwsDrain(place, AwsFleet.at_once, really=really, revoked=revoked, tell=_tell)
+
+
+def _of_azure(
+    *, region: str, regions_file: Path, subscription: str, really: bool, revoked: bool, **_: Any
+) -> AzureDrain:
+    place = fleet_place.open_azure(region, regions_file, subscription)
+    group = place.region.resource_group
+    _tell(f"Draining {region}, the group {group}." if really else f"What the group {group} in {region} has:")
+    return AzureDrain(place, really=really, kept_out=revoked)
 
 
 def _tell(line: str) -> None:

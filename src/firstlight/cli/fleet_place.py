@@ -11,17 +11,18 @@ import click
 from firstlight import boto
 from firstlight.cli import azure_place
 from firstlight.errors import UsageError
-from firstlight.lifecycle.fleet import AwsFleet
+from firstlight.lifecycle.azure_place import AzureRegionPlace
+from firstlight.lifecycle.fleet import AwsFleet, Fleet
 from firstlight.lifecycle.pace import Pace, read_quotas
 
-AWS = "aws"
+AWS, AZURE = "aws", "azure"
 _OPTIONS = (
-    click.option("--cloud", type=click.Choice([AWS]), default=AWS, show_default=True, help="Whose devices."),
+    click.option("--cloud", type=click.Choice([AWS, AZURE]), default=AWS, show_default=True, help="Whose devices."),
     click.option(
         "--region",
         envvar=["AWS_REGION", "AWS_DEFAULT_REGION"],
         default="",
-        help="AWS region [$AWS_REGION].",
+        help="AWS region [$AWS_REGION]; for Azure, as regions.toml names it.",
     ),
     click.option(
         "--regions-file",
@@ -31,6 +32,13 @@ _OPTIONS = (
         show_default=True,
         show_envvar=True,
         help="The file that names the regions.",
+    ),
+    click.option(
+        "--subscription",
+        envvar="AZURE_SUBSCRIPTION_ID",
+        show_envvar=True,
+        default="",
+        help="Azure: subscription id; the region's own, if it has one, must be the same.",
     ),
     click.option(
         "--quota",
@@ -52,18 +60,41 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def open_fleet(*, cloud: str, region: str, regions_file: Path, quotas: tuple[str, ...]) -> AwsFleet:
+def open_fleet(*, cloud: str, region: str, regions_file: Path, subscription: str, quotas: tuple[str, ...]) -> Fleet:
     """
     Return the fleet that the options name.
 
     Raises:
         UsageError: there is no region, or something given does not fit the cloud.
+        RegionsError: the regions file cannot be used, or has no such region.
         FirstlightError: the cloud cannot be asked.
     """
-    if not region:
-        raise UsageError("There is no region.", hint="Give --region, or set AWS_REGION.")
-    del cloud, regions_file
+    require_region(region)
+    if cloud == AZURE:
+        return open_azure(region, regions_file, subscription).fleet
     return AwsFleet(paced_iot(region, quotas))
+
+
+def open_azure(region: str, regions_file: Path, subscription: str) -> AzureRegionPlace:
+    """
+    Return what was deployed to an Azure region.
+
+    Raises:
+        UsageError, RegionsError, FirstlightError: as `open_fleet`.
+    """
+    require_region(region)
+    found, subscription = azure_place.find(region, regions_file, subscription)
+    azure, outputs = azure_place.deployed(found, subscription)
+    return AzureRegionPlace(azure, found, outputs)
+
+
+def require_region(region: str) -> None:
+    """
+    Raises:
+        UsageError: none was given.
+    """
+    if not region:
+        raise UsageError("There is no region.", hint="Give --region; for AWS you may set AWS_REGION.")
 
 
 def paced_iot(region: str, quotas: tuple[str, ...]) -> Any:

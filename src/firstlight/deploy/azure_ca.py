@@ -40,6 +40,7 @@ class Place:
     put: Callable[[str, bytes, str], Any]
     new_code: Callable[[str, str], Any]
     verify: Callable[[str, bytes, str], Any]
+    delete: Callable[[str, str], Any]
     all: Callable[[], Any]
 
 
@@ -67,6 +68,7 @@ def hub(azure: Azure, group: str, name: str) -> Place:
         put=lambda ca, body, etag: at.create_or_update(group, name, ca, body, **({"if_match": etag} if etag else {})),
         new_code=lambda ca, etag: at.generate_verification_code(group, name, ca, etag),
         verify=lambda ca, body, etag: at.verify(group, name, ca, etag, body),
+        delete=lambda ca, etag: at.delete(group, name, ca, etag),
         all=lambda: at.list_by_iot_hub(group, name),
     )
 
@@ -82,6 +84,7 @@ def dps(azure: Azure, group: str, name: str) -> Place:
         put=lambda ca, body, etag: at.create_or_update(group, name, ca, body, **(only(etag) if etag else {})),
         new_code=lambda ca, etag: at.generate_verification_code(ca, group, name, **only(etag)),
         verify=lambda ca, body, etag: at.verify_certificate(ca, group, name, body, **only(etag)),
+        delete=lambda ca, etag: at.delete(group, name, ca, **only(etag)),
         all=lambda: at.list(group, name),
     )
 
@@ -109,6 +112,21 @@ def upload(place: Place, name: str, ca: Certificate, *, key: pki.PrivateKey | No
         proof, _ = pki.verification_certificate(asked.properties.verification_code, ca=ca, ca_key=key, now=now)
         place.verify(name, json.dumps({"certificate": _encoded(proof)}).encode(), asked.etag)
         return Done.PROVEN
+
+
+def delete(place: Place, name: str) -> bool:
+    """
+    Delete the CA certificate *name* from *place*; return whether it was there.
+
+    Raises:
+        DeploymentError: Azure refused, for instance because an enrollment group refers to it.
+    """
+    with azure_clients.refusals(f"Deleting the CA certificate {name} from the {place.name}"):
+        found = _found(place, name)
+        if found is None:
+            return False
+        place.delete(name, found.etag)
+        return True
 
 
 def stored(place: Place) -> list[Stored]:

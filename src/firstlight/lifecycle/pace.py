@@ -23,7 +23,6 @@ AWS_QUOTAS: Mapping[str, float] = {
     "RemoveThingFromThingGroup": 100,
     "UpdateThing": 100,
 }
-# Seconds of quota that may be used at once after a pause.
 _BURST = 1.0
 
 
@@ -31,7 +30,8 @@ class Pace:
     """
     Threads that call it with an operation's name go on when that operation's turn has come.
 
-    *quotas* are calls a second by operation, over those of `AWS_QUOTAS`; *default* is everybody else's.
+    *quotas* are calls a second by operation, over those of `AWS_QUOTAS`; *default* is everybody else's.  After a
+    pause *burst* seconds of a quota may be used at once.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class Pace:
         quotas: Mapping[str, float] | None = None,
         *,
         default: float = _DEFAULT,
+        burst: float = _BURST,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._quotas = {**AWS_QUOTAS, **(quotas or {})}
         self._default = default
+        self._burst = burst
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
@@ -55,7 +57,7 @@ class Pace:
         """
         with self._lock:
             now = self._clock()
-            turn = max(self._next.get(operation, 0.0), now - _BURST)
+            turn = max(self._next.get(operation, 0.0), now - self._burst)
             self._next[operation] = turn + 1 / self._quotas.get(operation, self._default)
         if turn > now:
             self._sleep(turn - now)

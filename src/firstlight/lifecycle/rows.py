@@ -2,7 +2,7 @@
 What is said of devices: one row in a list, one row for what was done to one.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -80,10 +80,13 @@ class Listed:
 class Which:
     """
     One device, by its name or by its certificate's fingerprint (64 lower-case hex digits); the other is empty.
+
+    `pem` is that certificate where it is at hand: Azure finds a device by what the certificate says.
     """
 
     name: str = ""
     fingerprint: str = ""
+    pem: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         return self.name or self.fingerprint

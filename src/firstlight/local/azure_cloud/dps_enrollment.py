@@ -42,7 +42,16 @@ def read(dps: Dps, given: dict[str, Any], key: str) -> Enrollment:
         Refusal: the laptop's DPS does not know such an attestation, or something it names is not there.
     """
     found = Enrollment(require_id(given.get(key)))
-    x509 = _x509(given.get("attestation") or {})
+    attestation = given.get("attestation") or {}
+    if (
+        key == INDIVIDUAL
+        and attestation.get("type") == "symmetricKey"
+        and given.get("provisioningStatus") == "disabled"
+    ):
+        # What keeps a device out whose certificate nobody has; "Disallow specific devices in an enrollment group".
+        found.enabled = False
+        return found
+    x509 = _x509(attestation)
     if key == INDIVIDUAL:
         found.certificate = _primary(x509.get("clientCertificates"), dps.enrollments.get(found.id))
         found.device_id = given.get("deviceId") or ""
@@ -64,15 +73,17 @@ def shown(enrollment: Enrollment, key: str) -> dict[str, Any]:
     """
     Return it as the service shows it: of certificates what is in them, not themselves.
     """
-    x509: dict[str, Any]
+    attestation: dict[str, Any] = {"type": "x509"}
     if enrollment.ca_name:
-        x509 = {"caReferences": {"primary": enrollment.ca_name}}
+        attestation["x509"] = {"caReferences": {"primary": enrollment.ca_name}}
+    elif enrollment.certificate is None:
+        attestation = {"type": "symmetricKey"}
     else:
         kind = "clientCertificates" if key == INDIVIDUAL else "signingCertificates"
-        x509 = {kind: {"primary": {"info": _info(enrollment.certificate)}}}
+        attestation["x509"] = {kind: {"primary": {"info": _info(enrollment.certificate)}}}
     answer = {
         key: enrollment.id,
-        "attestation": {"type": "x509", "x509": x509},
+        "attestation": attestation,
         "provisioningStatus": "enabled" if enrollment.enabled else "disabled",
         "reprovisionPolicy": {"updateHubAssignment": True, "migrateDeviceData": True},
         "allocationPolicy": "hashed",

@@ -5,7 +5,7 @@ The IoT Hub service API: identity registry, twins, direct methods, statistics (a
 from typing import Any
 from uuid import uuid4
 
-from firstlight.local.azure_cloud import hub_bulk, hub_identity, hub_twin
+from firstlight.local.azure_cloud import hub_bulk, hub_identity, hub_query, hub_twin
 from firstlight.local.azure_cloud.access import Principal
 from firstlight.local.azure_cloud.rest import Answer, Call, Handler, Refusal, Routes
 from firstlight.local.azure_cloud.throttle import Throttle, registry_rate
@@ -31,6 +31,7 @@ class HubService:
         for method, path, action, handler in (
             ("POST", "/devices", "devices/write", self._bulk),
             ("GET", "/devices", "devices/read", self._list),
+            ("POST", "/devices/query", "twins/read", hub_query.answer),
             ("GET", "/devices/{id}", "devices/read", self._get),
             ("PUT", "/devices/{id}", "devices/write", self._put),
             ("DELETE", "/devices/{id}", "devices/delete", self._delete),
