@@ -24,7 +24,8 @@ _MARGIN = 8.0
 @cache
 def service() -> tuple[Registry, Admission, Source]:
     settings = Settings.from_env(os.environ, answers=False)
-    return registry_from(settings, os.environ), admission_from(settings), queue_from(settings, os.environ)
+    registry = registry_from(settings, os.environ, eager=True)
+    return registry, admission_from(settings), queue_from(settings, os.environ)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -13,8 +13,11 @@ from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
 from firstlight.registries.aws_credentials import CredentialCache, Keys
 from firstlight.registries.aws_operations import Call, Operation
+from firstlight.registries.buckets import Buckets
 from firstlight.registries.pacing import Window
+from firstlight.registries.quotas import Pacing
 from firstlight.registries.sigv4 import Credentials
+from tests.faults import virtual_time
 from tests.stopped_clock import StoppedClock
 
 CALL = aws_operations.describe_thing("t")
@@ -61,13 +64,13 @@ def _called(
 ) -> tuple[Answer | FirstlightError, Turn]:
     async def call() -> tuple[Answer | FirstlightError, Turn]:
         turn = Turn(asyncio.get_running_loop().time() + seconds)
-        calls = AwsCalls(script, CredentialCache(provider), patience, window)
+        calls = AwsCalls(script, CredentialCache(provider), patience, window, Buckets(Pacing()))
         try:
             return await calls(CALL, turn), turn
         except FirstlightError as e:
             return e, turn
 
-    return asyncio.run(call())
+    return virtual_time.run(call())
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,18 @@ def test_throttling_is_repeated_however_often() -> None:
     answer, turn = _called(Script(*[THROTTLED] * 20, OK))
 
     assert (OK, 20) == (answer, turn.throttled)
+
+
+def test_without_buckets_throttling_is_repeated_after_a_pause() -> None:
+    """
+    For services whose quotas are not ours to count.
+    """
+
+    async def call() -> tuple[Answer, int]:
+        turn = Turn(asyncio.get_running_loop().time() + 5)
+        return await AwsCalls(Script(*[THROTTLED] * 20, OK), CredentialCache(_keys), QUICK)(CALL, turn), turn.throttled
+
+    assert (OK, 20) == virtual_time.run(call())
 
 
 def test_throttling_until_the_deadline_is_said_so() -> None:
@@ -158,7 +173,8 @@ def test_expired_credentials_are_renewed_once_they_can_be() -> None:
                 return EXPIRED
 
         cache = CredentialCache(lambda: Keys(next(issued), "secret"))
-        return await AwsCalls(Expiring(), cache, Patience(base=0, failures=9))(CALL, Turn(clock.now + 25))
+        calls = AwsCalls(Expiring(), cache, Patience(base=0, failures=9))
+        return await calls(CALL, Turn(clock.now + 25))
 
     assert OK == asyncio.run(run())
     assert ["first"] * 3 + ["second"] * 3 + ["third"] == signed_with

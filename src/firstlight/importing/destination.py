@@ -69,7 +69,8 @@ class Direct:
         Raises:
             FirstlightError: the cloud cannot be called: no credentials, no such names.
         """
-        async with open_registry(self.cloud, self.settings, region=self.region, extras=self.extras) as registry:
+        opening = open_registry(self.cloud, self.settings, region=self.region, extras=self.extras, eager=True)
+        async with opening as registry:
             admission = Admission(rule=self.settings.rule, trusted=self.trusted)
             yield RegistryLanding(registry, admission, now=now)
 

@@ -26,10 +26,11 @@ class Cloud(StrEnum):
 
 @asynccontextmanager
 async def open_registry(
-    cloud: Cloud, settings: Settings, *, region: str, extras: Extras = NO_EXTRAS
+    cloud: Cloud, settings: Settings, *, region: str, extras: Extras = NO_EXTRAS, eager: bool = False
 ) -> AsyncIterator[Registry]:
     """
-    Yield the registry of *cloud* and close it afterwards; *extras* are what AWS gives each thing besides its name.
+    Yield the registry of *cloud* and close it afterwards; *extras* are what AWS gives each thing besides its name,
+    *eager* is for whoever has more devices than AWS's quotas let through at once.
 
     Raises:
         UsageError: AWS needs a region.
@@ -49,7 +50,7 @@ async def open_registry(
 
             credentials = boto.frozen_credentials()
             aws = aws_environment.registry_from(
-                settings, os.environ, region=region, credentials=credentials, extras=extras
+                settings, os.environ, region=region, credentials=credentials, extras=extras, eager=eager
             )
             close = aws.close
             registry: Registry = aws

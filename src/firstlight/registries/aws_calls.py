@@ -11,6 +11,7 @@ from firstlight.registries import aws_errors
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_credentials import CredentialCache
 from firstlight.registries.aws_operations import Call
+from firstlight.registries.buckets import Buckets
 from firstlight.registries.pacing import Window
 from firstlight.registries.sigv4 import Credentials
 
@@ -23,11 +24,11 @@ class Patience:
 
     # For one answer.
     attempt: float = 5.0
-    # Before the n-th repetition, from 0: anything up to base * 2**n, at most longest (full jitter).
+    # Before the n-th repetition of what failed, from 0: anything up to base * 2**n, at most longest (full jitter).
     base: float = 0.1
     longest: float = 2.0
     # How often one call may fail (5xx, no answer) before its device does.  Throttling is no
-    # failure: it is repeated until the deadline.
+    # failure: it is repeated until the deadline, when the operation's bucket has a token.
     failures: int = 6
 
     def pause(self, repetition: int) -> float:
@@ -48,11 +49,14 @@ class Transport(Protocol):
 @dataclass(slots=True)
 class Turn:
     """
-    One device's time (the running loop's clock) and how many of its calls were turned away.
+    One device's time (the running loop's clock), how many of its calls were turned away, and for how many
+    seconds calls were held back; `hopeless`: one would have been for longer than there was time.
     """
 
     deadline: float
     throttled: int = 0
+    waited: float = 0.0
+    hopeless: bool = False
 
 
 class AwsCalls:
@@ -61,14 +65,20 @@ class AwsCalls:
     """
 
     def __init__(
-        self, transport: Transport, credentials: CredentialCache, patience: Patience, window: Window | None = None
+        self,
+        transport: Transport,
+        credentials: CredentialCache,
+        patience: Patience,
+        window: Window | None = None,
+        buckets: Buckets | None = None,
     ) -> None:
         """
-        *window* is told when AWS turns a call away.
+        *window* is told when AWS turns a call away; *buckets* hold calls back before it does.
         """
         self._transport = transport
         self._credentials = credentials
         self._patience = patience
+        self._buckets = buckets
         self._window = window
 
     async def __call__(self, call: Call, turn: Turn) -> Answer:
@@ -76,21 +86,28 @@ class AwsCalls:
         Return the first answer that is AWS's last word: success or refusal.
 
         Raises:
-            ThrottledError: AWS turned the call away until the deadline.
+            ThrottledError: AWS turned the call away until the deadline, or would have.
             RegistryError: AWS failed, could not be reached, or did not answer.
         """
         loop = asyncio.get_running_loop()
         answer = turned_away = Answer.timed_out(call.operation)
         failures = repetition = 0
-        while (sent := loop.time()) < turn.deadline:
+        while loop.time() < turn.deadline:
             credentials = await self._credentials.current(until=turn.deadline)
+            if not await self._let_through(call, turn, again=turned_away.throttled):
+                turn.hopeless = True
+                raise aws_errors.unfinished(turned_away) if turned_away.throttled else aws_errors.held_back(call)
+            sent = loop.time()
             until = min(turn.deadline, sent + self._patience.attempt)
             answer = await self._transport.send(call, credentials, until=until)
+            self._learn(answer, turn, sent)
             if answer.final:
                 return answer
             if answer.throttled:
                 turned_away = answer
-                self._slow_down(turn, sent)
+                if self._buckets is not None:
+                    # The bucket says when.
+                    continue
             else:
                 failures += 1
             if failures >= self._patience.failures:
@@ -103,7 +120,30 @@ class AwsCalls:
         # Whoever was throttled, and then cut short by the deadline, was throttled.
         raise aws_errors.unfinished(turned_away if turned_away.throttled else answer)
 
-    def _slow_down(self, turn: Turn, sent: float) -> None:
+    async def _let_through(self, call: Call, turn: Turn, *, again: bool) -> bool:
+        """
+        Wait for the operation's bucket; return False if it will not let the call through before the deadline.
+        """
+        if self._buckets is None:
+            return True
+        clock, bucket = asyncio.get_running_loop().time, self._buckets[call.operation]
+        begun = clock()
+        if bucket.taken_at_once(begun):
+            return True
+        try:
+            return await bucket.take(until=turn.deadline, again=again)
+        finally:
+            turn.waited += clock() - begun
+
+    def _learn(self, answer: Answer, turn: Turn, sent: float) -> None:
+        now = asyncio.get_running_loop().time()
+        if not answer.throttled:
+            # Whatever else AWS said of the call, it counted it.
+            if self._buckets is not None and answer.status:
+                self._buckets[answer.operation].accepted(now)
+            return
         turn.throttled += 1
+        if self._buckets is not None:
+            self._buckets[answer.operation].turned_away(sent=sent, now=now)
         if self._window is not None:
-            self._window.throttled(sent=sent, now=asyncio.get_running_loop().time())
+            self._window.throttled(sent=sent, now=now)

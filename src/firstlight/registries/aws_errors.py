@@ -13,6 +13,7 @@ from firstlight.errors import (
     UnfinishedError,
 )
 from firstlight.registries.aws_answer import Answer
+from firstlight.registries.aws_operations import Call
 
 _FAILED = "Failed creating and registering thing: "
 _PUSH_AGAIN = "Push again; what was done is kept."
@@ -68,6 +69,13 @@ def unfinished(answer: Answer) -> RegistryError:
         return _unfinished(f"{operation.service} did not answer {operation} in time", _PUSH_AGAIN)
     return _unfinished(
         f"{operation.service} cannot be reached for {operation}", "Check the network, the region and the endpoint URL."
+    )
+
+
+def held_back(call: Call) -> ThrottledError:
+    return ThrottledError(
+        f"{_FAILED}AWS IoT takes too few {call.operation} calls a second to come to this one before the deadline.",
+        hint=_PUSH_AGAIN,
     )
 
 

@@ -21,10 +21,12 @@ from firstlight.registries.aws_device import AwsDevice
 from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.aws_http import AwsHttp, endpoint_of
 from firstlight.registries.aws_inspection import AwsInspection
+from firstlight.registries.buckets import Buckets
 from firstlight.registries.pacing import Window
+from firstlight.registries.quotas import Pacing
 from firstlight.registries.sigv4 import Credentials
 
-__all__ = ["AwsIotRegistry", "Credentials", "Extras", "Keys", "Patience", "environment_credentials"]
+__all__ = ["AwsIotRegistry", "Credentials", "Extras", "Keys", "Pacing", "Patience", "environment_credentials"]
 
 _POLICY_NAME = re.compile(r"(?!\.+$)[\w+=,.@-]{1,128}", re.ASCII)
 _MAX_IN_FLIGHT = 256
@@ -38,7 +40,7 @@ class AwsIotRegistry:
     are remembered from push to push.  It belongs to the event loop of its first `register`.
     *credentials* is asked about once a minute, in a thread; it may raise FirstlightErrors.
     *device_endpoint* saves asking AWS for the account's own.  *extras* are what each thing is given besides
-    its name; none cost a call.
+    its name; none cost a call.  *pacing* is how calls are held back before AWS turns them away.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class AwsIotRegistry:
         extras: Extras = NO_EXTRAS,
         max_in_flight: int = _MAX_IN_FLIGHT,
         patience: Patience | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         """
         Raises:
@@ -62,13 +65,15 @@ class AwsIotRegistry:
         self._http = AwsHttp(endpoint_url=endpoint_url or endpoint_of("iot", region), region=region, service="iot")
         self._window = Window(max_in_flight)
         cache, patience = CredentialCache(credentials), patience or Patience()
-        self._calls = AwsCalls(self._http, cache, patience, self._window)
-        # The operations that look a device up have quotas of their own, which say nothing about pushes.
+        # Pushes and questions share the account's quotas.
+        buckets = Buckets(pacing or Pacing())
+        self._calls = AwsCalls(self._http, cache, patience, self._window, buckets)
+        # How many devices may be asked about at once says nothing about pushes.
         self._questions = Window(max_in_flight)
-        self._asking = AwsCalls(self._http, cache, patience, self._questions)
+        self._asking = AwsCalls(self._http, cache, patience, self._questions, buckets)
         self._account = Account(
             # How often the policy may be asked for says nothing about devices, hence no window.
-            AwsCalls(self._http, cache, patience),
+            AwsCalls(self._http, cache, patience, buckets=buckets),
             region=region,
             policy_name=policy_name,
             device_endpoint=device_endpoint,

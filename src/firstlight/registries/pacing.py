@@ -87,6 +87,13 @@ class Window:
             self._size = min(self._limit, self._size + step)
         self._wake()
 
+    def vacate(self) -> None:
+        """
+        Give back a place that was not made use of.
+        """
+        self._in_flight -= 1
+        self._wake()
+
     def throttled(self, *, sent: float, now: float) -> None:
         """
         Halve the window, once for all the calls that were *sent* before it was last halved.
