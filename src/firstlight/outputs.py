@@ -41,3 +41,4 @@ class AzureOutput(StrEnum):
     DPS_NAME = "dpsName"
     DPS_HOST_NAME = "dpsHostName"
     ID_SCOPE = "idScope"
+    QUEUE_URL = "queueUrl"

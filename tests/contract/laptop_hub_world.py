@@ -46,9 +46,13 @@ class LaptopHubWorld:
         await stack.enter_async_context(serve(world, folder, listener=listener, secret="hooks"))
         return cls(stack, world, folder, f"http://127.0.0.1:{listener.getsockname()[1]}")
 
-    def another_process(self, *, hub: str = "", secret: str = "") -> AzureIotRegistry:
+    def another_process(self, *, hub: str = "", secret: str = "", quotas: str = "") -> AzureIotRegistry:
         registry = AzureIotRegistry(
-            hub=hub or self.hub.host, credential=self._credential(secret), ca_file=self._ca_file, proxy=self._proxy
+            hub=hub or self.hub.host,
+            credential=self._credential(secret),
+            ca_file=self._ca_file,
+            proxy=self._proxy,
+            quotas=quotas,
         )
         self._stack.push_async_callback(registry.close)
         return registry

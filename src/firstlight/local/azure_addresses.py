@@ -54,6 +54,13 @@ class AzureAddresses:
         return self.outputs.get(AzureOutput.ID_SCOPE, "")
 
     @property
+    def queue_url(self) -> str:
+        """
+        Where devices wait that a push could not finish, "" when there is no function app.
+        """
+        return self.outputs.get(AzureOutput.QUEUE_URL, "")
+
+    @property
     def trust(self) -> dict[str, str | None]:
         """
         The variables that lead every HTTPS client of a process here; None is for those that must not be set.
@@ -83,6 +90,7 @@ class AzureAddresses:
             "LAPTOP_AZURE_HUB": self.hub,
             "LAPTOP_AZURE_DPS": self.dps,
             "LAPTOP_AZURE_ID_SCOPE": self.id_scope,
+            "LAPTOP_AZURE_QUEUE_URL": self.queue_url,
             "LAPTOP_AZURE_PROXY": self.proxy_url,
             "LAPTOP_AZURE_CA_FILE": str(self.ca_file),
         }

@@ -11,17 +11,21 @@ from typing import Self
 from uuid import UUID, uuid5
 
 from firstlight import certificates
-from firstlight.deploy import azure_plan
+from firstlight.deploy import azure_plan, packages
+from firstlight.deploy.bundle import TRUSTED_ISSUERS
 from firstlight.errors import CertificateError, RegionsError, UsageError
 from firstlight.local.azure_addresses import AzureAddresses
+from firstlight.local.azure_cloud import function_process
 from firstlight.local.azure_cloud.process import AzureProcess
 from firstlight.outputs import AzureOutput
 from firstlight.regions import AzureRegion
+from firstlight.settings import variable
 
 # The ids of the laptop's tenant, and of its subscription unless the region is pinned to one: always the same.
 _LAPTOP = UUID("0f1f51a7-0000-4000-8000-000000000000")
 TENANT, SUBSCRIPTION = str(uuid5(_LAPTOP, "tenant")), str(uuid5(_LAPTOP, "subscription"))
 _TEMPLATE = Path("azure", "infra", "azuredeploy.json")
+_FUNCTION = Path("azure", "function_app")
 
 
 class AzureOnLaptop:
@@ -35,6 +39,8 @@ class AzureOnLaptop:
         self._region = region
         self._checkout = checkout
         self._report = report
+        self._folder = folder / "azure"
+        self._function: function_process.FunctionProcess | None = None
         self._process = AzureProcess(
             folder / "azure", subscription=region.subscription or SUBSCRIPTION, tenant=TENANT, port=port
         )
@@ -47,6 +53,7 @@ class AzureOnLaptop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop_function()
         self._process.__exit__(kind, error, trace)
 
     @property
@@ -54,7 +61,7 @@ class AzureOnLaptop:
         """
         Whether its process runs.
         """
-        return self._process.alive
+        return self._process.alive and (self._function is None or self._function.alive)
 
     def wipe(self) -> None:
         """
@@ -64,6 +71,7 @@ class AzureOnLaptop:
             DeploymentError: it did not come back.
         """
         self._report("Wiping the laptop's Azure")
+        self._stop_function()
         self._process.restart()
 
     @property
@@ -85,7 +93,8 @@ class AzureOnLaptop:
         """
         Deploy the template, the region's CA certificates and their enrollment groups; return where things are.
 
-        Of the function app there is only the resource: `firstlight ingest serve --cloud azure` is what takes pushes.
+        The function app's code is hosted from the checkout, with its settings and its identity, where the library
+        azure-functions is installed.
 
         Raises:
             UsageError: this is no checkout, or a CA certificate cannot be read.
@@ -114,14 +123,35 @@ class AzureOnLaptop:
             tell=lambda _: None,
             pause=0,
         )
-        return replace(azure, outputs=outputs, identity=self._identity(plan.resource_group, outputs))
-
-    def _identity(self, group: str, outputs: dict[str, str]) -> dict[str, str]:
         name = outputs[AzureOutput.FUNCTION_APP_NAME]
         if not name:
-            return {}
-        sites = f"/subscriptions/{self._process.subscription}/resourceGroups/{group}/providers/Microsoft.Web/sites"
-        return self._process.managed_identity(f"{sites}/{name}")
+            return replace(azure, outputs=outputs)
+        group = f"/subscriptions/{self._process.subscription}/resourceGroups/{plan.resource_group}"
+        site = f"{group}/providers/Microsoft.Web/sites/{name}"
+        deployed = replace(azure, outputs=outputs, identity=self._process.managed_identity(site))
+        self._host(name, deployed, self._process.settings(site))
+        return deployed
+
+    def _host(self, name: str, azure: AzureAddresses, settings: dict[str, str]) -> None:
+        self._stop_function()
+        app = self._checkout / _FUNCTION
+        if not function_process.can_host(app):
+            return
+        self._report(f"Starting the function app {name}")
+        if issuers := packages.issuers(self._region.trusted_issuers):
+            # Beside the function on Azure; the checkout's folder stays as it is.
+            beside = self._folder / TRUSTED_ISSUERS
+            beside.write_bytes(issuers)
+            settings = settings | {variable("trusted_issuers_file"): str(beside)}
+        trusted = {k: v for k, v in azure.function_environment.items() if v is not None}
+        function = function_process.FunctionProcess(self._folder / "function", app, settings | trusted)
+        self._function = function.__enter__()
+        self._process.host(name, function.port)
+
+    def _stop_function(self) -> None:
+        function, self._function = self._function, None
+        if function is not None:
+            function.__exit__(None, None, None)
 
 
 def _template(checkout: Path) -> bytes:

@@ -8,16 +8,24 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from aiohttp import web
 
-from firstlight.local.azure_cloud.rest import Answer, Call, Refusal, Routes
+from firstlight.local.azure_cloud.rest import Answer, Call, Handler, Refusal
 
 _LOG = logging.getLogger(__name__)
 # The largest body a service takes, unless it says otherwise; templates are up to 4 MB.
 _MAX_BODY = 4 * 2**20
+
+
+class Finds(Protocol):
+    """
+    What `Routes` is to a service: where a path leads.
+    """
+
+    def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]: ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class Service:
     """
 
     hosts: re.Pattern[str]
-    routes: Routes
+    routes: Finds
     refuse: Callable[[Refusal], Any]
     max_body: int = _MAX_BODY
 

@@ -1,5 +1,5 @@
 """
-What only a laptop can be asked, beside Azure: what devices said, a message to one, a managed identity's secret.
+What only a laptop can be asked, beside Azure: what devices said, a message to one, what an app is to run with.
 
 Azure has Event Hubs and AMQP for the first two, which no laptop here speaks.  Plain HTTP on the proxy's own port, for
 the one who has the operator's secret.
@@ -12,6 +12,7 @@ from typing import Any
 from firstlight.errors import SessionError
 from firstlight.local.azure_cloud.devices import Devices
 from firstlight.local.azure_cloud.rest import Answer, Call, Handler, Refusal, Routes
+from firstlight.local.azure_cloud.site_rest import SiteService
 from firstlight.local.azure_cloud.world import World
 
 SECRET_HEADER = "x-laptop-secret"  # noqa: S105 -- a header's name
@@ -22,14 +23,17 @@ class Hooks:
     Adds its routes to *routes*; every call must bear *secret*.
     """
 
-    def __init__(self, world: World, devices: Devices, *, secret: str, routes: Routes) -> None:
+    def __init__(self, world: World, devices: Devices, sites: SiteService, *, secret: str, routes: Routes) -> None:
         self._world = world
+        self._sites = sites
         self._devices = devices
         self._secret = secret
         routes.add("GET", "/laptop/telemetry", self._allowed(self._telemetry))
         routes.add("GET", "/laptop/attempts", self._allowed(self._attempts))
         routes.add("POST", "/laptop/c2d/{hub}/{id}", self._allowed(self._send))
         routes.add("GET", "/laptop/identity/{resource:path}", self._allowed(self._identity))
+        routes.add("GET", "/laptop/settings/{resource:path}", self._allowed(self._settings))
+        routes.add("GET", "/laptop/host/{app}/{port}", self._allowed(self._host))
 
     def _allowed(self, handler: Handler) -> Handler:
         def answer(call: Call) -> Any:
@@ -64,6 +68,17 @@ class Hooks:
         except SessionError as e:
             raise Refusal(404, "NotFound", str(e)) from e
         return Answer(204)
+
+    def _settings(self, call: Call) -> Answer:
+        found = self._world.resources.get(f"/{call.names['resource']}".lower())
+        if found is None:
+            raise Refusal(404, "NotFound", "There is no such resource.")
+        settings = (found["properties"].get("siteConfig") or {}).get("appSettings") or []
+        return Answer(200, {setting["name"]: setting["value"] for setting in settings})
+
+    def _host(self, call: Call) -> Answer:
+        self._sites.hosted[call.names["app"].lower()] = int(call.names["port"])
+        return Answer(200, {})
 
     def _identity(self, call: Call) -> Answer:
         identity = self._world.directory.identity_of(f"/{call.names['resource']}")

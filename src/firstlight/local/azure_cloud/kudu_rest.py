@@ -1,5 +1,5 @@
 """
-Where a function app's code is published: it is recorded, and nothing runs (docs/laptop.md says what does).
+Where a function app's code is published: it is recorded, and what runs is the checkout's (docs/laptop.md).
 """
 
 import hashlib

@@ -65,6 +65,22 @@ class AzureProcess(ReadyChild):
             "IDENTITY_HEADER": known["secret"],
         }
 
+    def settings(self, resource: str) -> dict[str, str]:
+        """
+        Return the settings of the function app with the id *resource*.
+
+        Raises:
+            DeploymentError: there is none.
+        """
+        known: dict[str, str] = self._ask(f"/laptop/settings{resource}")
+        return known
+
+    def host(self, app: str, port: int) -> None:
+        """
+        Let what is asked of the function app *app* be answered at *port* of this machine.
+        """
+        self._ask(f"/laptop/host/{app}/{port}")
+
     def _ask(self, path: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ASKING)
         try:

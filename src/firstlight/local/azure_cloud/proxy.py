@@ -13,7 +13,8 @@ from contextlib import suppress
 # Host names as patterns; the ones that do not exist among them are the REST server's to refuse.
 _KNOWN = re.compile(
     r"([a-z0-9-]+\.azure-devices\.net|[a-z0-9-]+\.azure-devices-provisioning\.net"
-    r"|[a-z0-9]+\.queue\.core\.windows\.net|[a-z0-9-]+\.scm\.azurewebsites\.net|login\.microsoftonline\.com|management\.azure\.com)",
+    r"|[a-z0-9]+\.queue\.core\.windows\.net|[a-z0-9-]+(\.scm)?\.azurewebsites\.net"
+    r"|login\.microsoftonline\.com|management\.azure\.com)",
     re.IGNORECASE,
 )
 LONGEST_HEAD = 16 * 1024

@@ -34,6 +34,7 @@ from firstlight.local.azure_cloud.kudu_rest import SCM_DOMAIN, KuduService
 from firstlight.local.azure_cloud.operator_account import Operator
 from firstlight.local.azure_cloud.proxy import LONGEST_HEAD, Proxy
 from firstlight.local.azure_cloud.queue_rest import QueueService
+from firstlight.local.azure_cloud.site_rest import SITE_DOMAIN, SiteService
 from firstlight.local.azure_cloud.storage import QUEUE_DOMAIN
 from firstlight.local.azure_cloud.storage_access import StorageAccess
 from firstlight.local.azure_cloud.throttle import Throttle
@@ -55,10 +56,13 @@ NAMES = (
     f"*.{DPS_DOMAIN}",
     f"*.{SCM_DOMAIN}",
     f"*.{QUEUE_DOMAIN}",
+    f"*.{SITE_DOMAIN}",
     "localhost",
 )
 _HTTPS, _MQTTS = 443, 8883
 _MAX_PACKAGE = 256 * 2**20
+# The Functions host's.
+_MAX_PUSH = 100 * 2**20
 _GOODBYE = 1.0  # seconds for answers under way
 _LOOPBACK = re.compile(r"127\.0\.0\.1|localhost")
 
@@ -102,8 +106,9 @@ async def serve(world: World, folder: Path, *, listener: socket.socket, secret: 
     entra = Entra(world, tokens)
     async with AsyncExitStack() as stack:
         devices = await stack.enter_async_context(serve_devices(world, folder=folder, port=0))
-        Hooks(world, devices, secret=secret, routes=entra.managed_identity)
-        https = await _listen(stack, _services(world, tokens, throttle, entra), _tls(folder))
+        sites = SiteService()
+        Hooks(world, devices, sites, secret=secret, routes=entra.managed_identity)
+        https = await _listen(stack, _services(world, tokens, throttle, entra, sites), _tls(folder))
         plain = await _listen(stack, [Service(_LOOPBACK, entra.managed_identity, entra.refuse_identity)], None)
         proxy = Proxy(ports={_HTTPS: https, _MQTTS: devices.port}, plain=plain)
         front = await asyncio.start_server(proxy.serve, sock=listener, limit=LONGEST_HEAD)
@@ -112,7 +117,7 @@ async def serve(world: World, folder: Path, *, listener: socket.socket, secret: 
         yield devices
 
 
-def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra) -> list[Service]:
+def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra, sites: SiteService) -> list[Service]:
     hubs, dps = HubService(world, tokens, throttle), DpsService(world, tokens, throttle)
     arm, kudu = ResourceManager(world, tokens), KuduService(world, tokens)
     queues = QueueService(StorageAccess(world, tokens), time.monotonic)
@@ -123,6 +128,7 @@ def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra) ->
         Service(re.compile(re.escape(_MANAGEMENT_HOST)), arm.routes, arm.refuse),
         Service(_named(QUEUE_DOMAIN), queues.routes, queues.refuse),
         Service(_named(SCM_DOMAIN), kudu.routes, kudu.refuse, max_body=_MAX_PACKAGE),
+        Service(_named(SITE_DOMAIN), sites, sites.refuse, max_body=_MAX_PUSH),
     ]
 
 
