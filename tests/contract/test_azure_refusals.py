@@ -3,6 +3,7 @@ Each ends in one clear sentence: no role, no token, no hub, a web page where a h
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from azure.identity import CredentialUnavailableError
 
 from benchmarks.stub_hub import HTML
 from tests.contract.conftest import InHub
-from tests.contract.hub_world import HubWorld, Token
+from tests.contract.hub_world import HASTY, HubWorld, Token
 from tests.contract.test_promises import NewDevices
 from tests.contract.worlds import codes, register
 
@@ -145,7 +146,9 @@ def test_a_host_that_does_not_listen_is_named(in_hub: InHub, new_devices: NewDev
     """
 
     async def promise(world: HubWorld) -> None:
-        sentence = await _refused(world, new_devices, hub="localhost:1", code="unfinished")
+        # patient: on a busy machine even being refused takes its time
+        patient = replace(HASTY, attempt=10.0)
+        sentence = await _refused(world, new_devices, hub="localhost:1", code="unfinished", patience=patient)
 
         assert "the hub localhost:1 cannot be reached" in sentence
 
