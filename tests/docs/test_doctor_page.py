@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from firstlight.doctor.aws_causes import CAUSES as AWS
+from firstlight.doctor.azure_causes import CAUSES as AZURE
 
 PAGE = Path(__file__).parents[2] / "docs" / "doctor.md"
 _ROW = re.compile(r"\| `([a-z-]+)` \| (.+?) \|")
@@ -21,3 +22,10 @@ def test_the_page_lists_every_cause_on_aws() -> None:
     Code and title, first what a device meets first.
     """
     assert [(cause.code, cause.title) for cause in AWS] == _rows("Causes on AWS")
+
+
+def test_the_page_lists_every_cause_on_azure() -> None:
+    """
+    As above.
+    """
+    assert [(cause.code, cause.title) for cause in AZURE] == _rows("Causes on Azure")

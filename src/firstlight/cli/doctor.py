@@ -2,6 +2,7 @@
 `firstlight doctor`: say what stands between a device and its cloud, and the command that mends it.
 """
 
+import importlib
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import click
 
-from firstlight.cli import doctor_aws, output
+from firstlight.cli import output
 from firstlight.cli.ca_files import read
+from firstlight.cli.doctor_given import Given
 from firstlight.cli.facts import printable
+from firstlight.cli.verify_report import missing_sdk
 from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Diagnosis, Finding, Verdict
 from firstlight.errors import CertificateError, UsageError
@@ -22,9 +25,11 @@ _FILE = click.Path(path_type=Path)
 @click.command("doctor")
 @click.option("--cert", required=True, type=_FILE, help="The device's certificate (PEM or DER), and its chain.")
 @click.option("--key", type=_FILE, help="Its private key: the device then connects, as it would by itself.")
-@click.option("--cloud", type=click.Choice(["aws"]), default="aws", show_default=True)
-@click.option("--region", default="", help="The cloud's region; AWS: default $AWS_REGION.")
-@click.option("--endpoint", default="", metavar="HOST", help="The host the device dials; AWS: default the account's.")
+@click.option("--cloud", type=click.Choice(["aws", "azure"]), default="aws", show_default=True)
+@click.option("--region", default="", help="The cloud's region; AWS: default $AWS_REGION; Azure: the file's first.")
+@click.option(
+    "--endpoint", default="", metavar="HOST", help="The host it dials; default: the account's, the DPS or the hub."
+)
 @click.option("--port", default=8883, show_default=True, type=click.IntRange(1, 65_535), help="AWS: 8883, or 443.")
 @click.option("--ca-file", type=_FILE, help="CA certificates (PEM) of the server; default: the system's.")
 @click.option("--thing", "name", default="", metavar="NAME", help="The name it connects under; default: as registered.")
@@ -35,7 +40,18 @@ _FILE = click.Path(path_type=Path)
     envvar="FIRSTLIGHT_REGIONS_FILE",
     show_default=True,
     show_envvar=True,
-    help="AWS: its other regions are asked for the certificate, too, if the file is there.",
+    help="Azure: names the region; AWS: its other regions are asked for the certificate, too.",
+)
+@click.option(
+    "--id-scope", default="", metavar="SCOPE", help="Azure: the device registers with the DPS of this id scope."
+)
+@click.option("--proxy", default="", metavar="URL", help="Azure: the HTTP proxy of the device, http://HOST:PORT.")
+@click.option(
+    "--subscription",
+    envvar="AZURE_SUBSCRIPTION_ID",
+    show_envvar=True,
+    default="",
+    help="Azure: subscription id; the region's own, if it has one, must be the same.",
 )
 @click.option(
     "--timeout",
@@ -49,8 +65,9 @@ def command(*, cert: Path, key: Path | None, name: str, cloud: str, as_json: boo
     """
     Say what stands between a device and its cloud, the first cause first, and the command that mends each.
 
-    Reads the certificate, the registry, the CA, the template and the policy.  With --key the device also connects;
-    one that nobody knows yet is thereby provisioned.  What could not be read is said, and never guessed.
+    Reads the certificate, the registry, the CA, the template and the policy; on Azure the enrollments, the CA
+    certificates and the hub's device.  With --key the device also connects; one that nobody knows yet is thereby
+    provisioned.  What could not be read is said, and never guessed.
     Exit status: 0 nothing stands in the way, 1 something does, or may for all that could be read, 2 you asked wrongly.
     """
     try:
@@ -59,8 +76,11 @@ def command(*, cert: Path, key: Path | None, name: str, cloud: str, as_json: boo
         )
     except CertificateError as e:
         raise UsageError(f"{cert}: {e.message}", hint=e.hint) from e
-    del cloud
-    diagnosis = doctor_aws.diagnosed(device, cert=cert, key=key, **given)
+    options = Given(cert=cert, key=key, watch=lambda line: click.echo(line, err=True), **given)
+    try:
+        diagnosis = importlib.import_module(f"firstlight.cli.doctor_{cloud}").diagnosed(device, options)
+    except ModuleNotFoundError as e:
+        raise missing_sdk(e) from e
     if as_json:
         output.print_json(diagnosis.to_json())
     else:

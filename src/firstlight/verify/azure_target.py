@@ -124,7 +124,7 @@ def read(
         hub=hub,
         provisioning_host=provisioning_host,
         ca_pem=None if ca_file is None else read_cas(ca_file),
-        proxy=_proxy(proxy) if proxy else None,
+        proxy=read_proxy(proxy) if proxy else None,
     )
 
 
@@ -175,7 +175,13 @@ def _require_host(option: str, host: str) -> None:
         )
 
 
-def _proxy(url: str) -> tuple[str, int]:
+def read_proxy(url: str) -> tuple[str, int]:
+    """
+    Return host and port of the HTTP proxy at *url*.
+
+    Raises:
+        UsageError: it is not a proxy's URL.
+    """
     host, colon, port = url.removeprefix("http://").rstrip("/").rpartition(":")
     if not colon or not port.isdecimal() or not _HOST.fullmatch(host) or not 0 < int(port) < 2**16:
         raise UsageError(f"--proxy {url!r} is not an HTTP proxy's URL.", hint="Write http://HOST:PORT.")
