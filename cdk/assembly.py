@@ -16,7 +16,7 @@ from firstlight.errors import CertificateError, RegionsError
 from firstlight.jitp import ca
 from firstlight.regions import AwsRegion
 
-# The folder of the ingest function's code, given the files of the issuers it trusts.
+# The folder of the functions' code, given the files of the issuers it trusts.
 Bundle = Callable[[Sequence[Path]], Path]
 
 
@@ -52,6 +52,7 @@ def add_stacks(scope: App, regions: Iterable[AwsRegion], *, bundle: Bundle, now:
                 scope,
                 f"FirstlightJitp-{region.name}",
                 region=region,
+                code=lambda_.Code.from_asset(str(bundle(region.trusted_issuers))),
                 ca_certificates=_ca_certificates(region, now),
                 now=now,
                 env=environment,

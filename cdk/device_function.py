@@ -10,6 +10,7 @@ from constructs import Construct
 from cdk import grants
 from cdk.grants import Grant
 from cdk.logs import LogGroup
+from firstlight.first_connect.settings import FirstConnectSettings
 from firstlight.settings import Settings
 
 
@@ -25,7 +26,7 @@ class DeviceFunction(Construct):
         *,
         code: lambda_.Code,
         handler: str,
-        settings: Settings,
+        settings: Settings | FirstConnectSettings,
         allowed: list[Grant],
         timeout: Duration,
         memory_mb: int,

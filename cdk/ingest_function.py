@@ -9,6 +9,7 @@ from constructs import Construct
 from cdk.device_function import DeviceFunction
 from cdk.grants import Grant
 from firstlight.queues.sqs_operations import SqsOperation
+from firstlight.registries.aws_dynamodb import DynamoOperation
 from firstlight.registries.aws_operations import Operation
 from firstlight.settings import Settings
 
@@ -56,7 +57,8 @@ class IngestFunction(DeviceFunction):
 
 def registry_grants(stack: Stack, settings: Settings, *, inspects: bool) -> list[Grant]:
     """
-    Return what firstlight.registries.aws_iot calls (Operation lists it), and no more.
+    Return what firstlight.registries.aws_iot calls (Operation lists it), and no more; and where there is a table of
+    announcements, what writes it.
 
     Who *inspects* also asks what a device is.
 
@@ -91,7 +93,13 @@ def registry_grants(stack: Stack, settings: Settings, *, inspects: bool) -> list
             reason=_NAMED_BY_CERTIFICATE,
         ),
         _grant(Operation.GET_POLICY, on=[arn("policy", settings.policy_name)]),
+        *_announcing(stack, settings.announcements_table),
     ]
+
+
+def _announcing(stack: Stack, table: str) -> list[Grant]:
+    arn = stack.format_arn(service="dynamodb", resource="table", resource_name=table)
+    return [Grant(actions=(DynamoOperation.BATCH_WRITE_ITEM.action,), resources=(arn,))] if table else []
 
 
 def _grant(*operations: Operation, on: list[str], reason: str = "") -> Grant:

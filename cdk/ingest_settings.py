@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from firstlight.deploy import bundle, public_key
 from firstlight.identity import NamingRule
-from firstlight.regions import AwsRegion
+from firstlight.regions import AwsRegion, FirstConnect
+from firstlight.registries.aws_announcements import TABLE
 from firstlight.settings import Settings
 
 
@@ -29,6 +30,7 @@ def of(region: AwsRegion, *, account: str, queue_url: str) -> Settings:
         queue_url=queue_url,
         # beside the handler, which runs in the folder of its code
         trusted_issuers_file=bundle.TRUSTED_ISSUERS if region.trusted_issuers else "",
+        announcements_table=TABLE if region.first_connect is FirstConnect.ALLOW_LIST else "",
     )
 
 

@@ -15,8 +15,10 @@ from firstlight.jitp import template
 
 class JitpTemplate(Construct):
     """
-    A provisioning template named *name*, enabled, with everything that it names: AWS creates none of that, and
-    a device whose template names something missing stays PENDING_ACTIVATION without a word.
+    A provisioning template named *name*, with everything that it names: AWS creates none of that, and a device
+    whose template names something missing stays PENDING_ACTIVATION without a word.
+
+    Unless it is *enabled* no CA can run it, also none that names it from before, and its role may do nothing.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class JitpTemplate(Construct):
         thing_groups: Sequence[str] = (),
         billing_group: str = "",
         reserved_prefix: str = "",
+        enabled: bool = True,
     ) -> None:
         super().__init__(scope, id_)
         self.name = name
@@ -41,6 +44,7 @@ class JitpTemplate(Construct):
             thing_groups=thing_groups,
             billing_group=billing_group,
             reserved_prefix=reserved_prefix,
+            idle=not enabled,
         ).role
         body = template.build(
             policy_name=policy.name, thing_type=thing_type, thing_groups=thing_groups, billing_group=billing_group
@@ -51,7 +55,7 @@ class JitpTemplate(Construct):
             template_name=name,
             template_type="JITP",
             # the kill switch: without it the template is there and does nothing
-            enabled=True,
+            enabled=enabled,
             description="firstlight: provisions a device when it first connects",
             provisioning_role_arn=self.role.role_arn,
             template_body=template.to_aws(body),

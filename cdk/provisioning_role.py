@@ -23,7 +23,8 @@ class ProvisioningRole(Construct):
     It is AWSIoTThingsRegistration without creating policies and certificates, detaching, and removing; and
     without groups, types and billing groups that are not named.  It passes no role on.
 
-    Things whose name begins with *reserved_prefix*, if any, are out of its reach.
+    Things whose name begins with *reserved_prefix*, if any, are out of its reach.  An *idle* one may do nothing: a
+    template has to have a role, also one that nothing runs.
     """
 
     def __init__(
@@ -36,16 +37,17 @@ class ProvisioningRole(Construct):
         thing_groups: Sequence[str] = (),
         billing_group: str = "",
         reserved_prefix: str = "",
+        idle: bool = False,
     ) -> None:
         super().__init__(scope, id_)
         self._stack = Stack.of(self)
-        denied = self._reservation(reserved_prefix) if reserved_prefix else []
-        allowed = self._grants(policy_name, thing_type, thing_groups, billing_group)
+        denied = self._reservation(reserved_prefix) if reserved_prefix and not idle else []
+        allowed = [] if idle else self._grants(policy_name, thing_type, thing_groups, billing_group)
         self.role = iam.Role(
             self,
             "Resource",
             assumed_by=_iot(self._stack),
-            inline_policies={"Provision": grants.document(allowed, denied=denied)},
+            inline_policies={"Provision": grants.document(allowed, denied=denied)} if allowed else None,
         )
         resource = self.role.node.default_child
         assert isinstance(resource, iam.CfnRole)  # noqa: S101 -- narrows a type

@@ -1,5 +1,5 @@
 """
-A CA whose devices AWS IoT provisions when they first connect.
+A CA whose devices AWS IoT registers when they first connect.
 """
 
 from datetime import datetime
@@ -16,6 +16,8 @@ class RegisteredCa(Construct):
     """
     Registers *certificate*, active, for multi-account use (SNI_ONLY): nobody needs the CA's key for that.
 
+    Its devices are provisioned by *template*; without one they are only registered, and an event tells of each.
+
     When the stack goes, the CA is deactivated and deleted; certificates of devices it brought stay as they are.
 
     Raises:
@@ -23,10 +25,12 @@ class RegisteredCa(Construct):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, certificate: Certificate, template: JitpTemplate, now: datetime
+        self, scope: Construct, id_: str, *, certificate: Certificate, template: JitpTemplate | None, now: datetime
     ) -> None:
         super().__init__(scope, id_)
         ca.require_registrable(certificate, now)
+        provision = iot.CfnCACertificate.RegistrationConfigProperty
+        config = provision(template_name=template.name) if template else None
         self.resource = iot.CfnCACertificate(
             self,
             "Resource",
@@ -34,6 +38,7 @@ class RegisteredCa(Construct):
             certificate_mode="SNI_ONLY",
             status="ACTIVE",
             auto_registration_status="ENABLE",
-            registration_config=iot.CfnCACertificate.RegistrationConfigProperty(template_name=template.name),
+            registration_config=config,
         )
-        self.resource.add_resource_dependency(template.resource)
+        if template:
+            self.resource.add_resource_dependency(template.resource)

@@ -5,7 +5,7 @@ The stacks, synthesized once a session: of the committed regions.toml, and with 
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from cdk import node
 from firstlight import pki, regions
-from firstlight.regions import AwsRegion
+from firstlight.regions import AwsRegion, FirstConnect
 from tests.factory import NOW, Factory
 
 with pytest.MonkeyPatch.context() as _environment:
@@ -96,6 +96,14 @@ def full(synthesize: Synthesize, full_region: AwsRegion) -> Synthesized:
     return synthesize((full_region,))
 
 
+@pytest.fixture(scope="session")
+def just_in_time(synthesize: Synthesize, full_region: AwsRegion) -> Template:
+    """
+    The full region's JITP stack without its allow-list.
+    """
+    return synthesize((replace(full_region, first_connect=FirstConnect.TEMPLATE, ingest=False),)).of("Jitp")
+
+
 _FULL = """
 [aws.eu-central-1]
 account = "210987654321"
@@ -115,9 +123,11 @@ worker_concurrency = 9
 log_retention_days = 400
 alarm_topic_arn = "arn:aws:sns:eu-central-1:210987654321:alarms"
 api_gateway_account_role = false
+first_connect = "allow-list"
 ca_certificates = ["ca-1.pem", "ca-2.pem"]
 template_name = "Plant7"
 thing_type = "sensor"
 thing_groups = ["plant-7", "unclaimed"]
 billing_group = "cost-centre-7"
+stuck_after = 7
 """

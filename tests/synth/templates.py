@@ -77,6 +77,24 @@ def permissions(role: dict[str, Any]) -> set[tuple[str, str]]:
     }
 
 
+def role_of(template: dict[str, Any], service: str) -> dict[str, Any]:
+    """
+    Return the one role that *service* (`iot.amazonaws.com`) may take on.
+    """
+    roles = resources(template, "AWS::IAM::Role").values()
+    (role,) = (r for r in roles if service in str(r["Properties"]["AssumeRolePolicyDocument"]))
+    return role
+
+
+def function_role(template: dict[str, Any], handler: str = "interop") -> dict[str, Any]:
+    """
+    Return the role of the function that runs `lambdas.<handler>.handler`.
+    """
+    name, _ = function(template, handler)["Properties"]["Role"]["Fn::GetAtt"]
+    role: dict[str, Any] = template["Resources"][name]
+    return role
+
+
 def unreasoned(template: dict[str, Any]) -> list[str]:
     """
     Return what in *template* reaches further than it has a reason for, a line each.

@@ -86,6 +86,7 @@ def test_every_setting_arrives(full: Synthesized, factory: Factory) -> None:
             device_endpoint="devices.example.com",
             trusted_issuers_file="trusted_issuers.pem",
             queue_url=settings.queue_url,
+            announcements_table="FirstlightAnnouncements",
         )
         == settings
     )
@@ -227,7 +228,7 @@ def test_alarms_go_to_the_regions_topic(full: Synthesized, full_region: AwsRegio
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
     ]
 
-    assert [[full_region.alarm_topic_arn]] * 12 == told
+    assert [[full_region.alarm_topic_arn]] * 15 == told
     assert {None} == {a["Properties"].get("AlarmActions") for a in resources(ingest, "AWS::CloudWatch::Alarm").values()}
 
 

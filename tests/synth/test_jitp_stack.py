@@ -13,15 +13,15 @@ from firstlight import pki
 from firstlight.errors import RegionsError
 from firstlight.jitp import template as jitp_template
 from firstlight.outputs import JitpOutput
-from firstlight.regions import AwsRegion
+from firstlight.regions import AwsRegion, FirstConnect
 from tests.factory import Factory
 from tests.synth.conftest import Synthesize, Synthesized
 from tests.synth.templates import only, resources
 
 
 @pytest.fixture(scope="session")
-def jitp(full: Synthesized) -> dict[str, Any]:
-    return full.of("Jitp")
+def jitp(just_in_time: dict[str, Any]) -> dict[str, Any]:
+    return just_in_time
 
 
 def test_the_outputs_name_what_was_made(jitp: dict[str, Any]) -> None:
@@ -85,7 +85,12 @@ def test_a_ca_keeps_its_name_whatever_its_file_is_called(
     """
     Reordering files replaces no registered CA, which AWS would refuse: the new one is the old one.
     """
-    turned = replace(full_region, ca_certificates=full_region.ca_certificates[::-1], ingest=False)
+    turned = replace(
+        full_region,
+        ca_certificates=full_region.ca_certificates[::-1],
+        ingest=False,
+        first_connect=FirstConnect.TEMPLATE,
+    )
 
     assert resources(jitp, "AWS::IoT::CACertificate") == resources(
         synthesize((turned,)).of("Jitp"), "AWS::IoT::CACertificate"
@@ -94,24 +99,39 @@ def test_a_ca_keeps_its_name_whatever_its_file_is_called(
 
 def test_without_names_there_is_only_what_it_takes(committed: Synthesized) -> None:
     """
-    No CA, type or group in regions.toml: a template, its role and its policy.
+    No CA, type or group in regions.toml: a template, its role and its policy; and what counts stuck devices.
     """
     kinds = sorted(r["Type"] for r in committed.templates["FirstlightJitp-eu-west-1"]["Resources"].values())
+    counting = {
+        "AWS::DynamoDB::Table",
+        "AWS::IAM::Role",
+        "AWS::IoT::TopicRule",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Function",
+        "AWS::Lambda::Permission",
+        "AWS::Logs::LogGroup",
+        "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
+    }
 
-    assert ["AWS::IAM::Role", "AWS::IoT::Policy", "AWS::IoT::ProvisioningTemplate"] == [
+    assert sorted(["AWS::IAM::Role", "AWS::IoT::Policy", "AWS::IoT::ProvisioningTemplate", *counting]) == [
         kind for kind in kinds if "CloudWatch" not in kind
     ]
 
 
 def test_the_alarm_hears_devices_that_failed(committed: Synthesized) -> None:
     """
-    ProvisionThing.ClientError is all AWS says about a device that stays PENDING_ACTIVATION.
+    ProvisionThing.ClientError is all AWS itself says about a device that stays PENDING_ACTIVATION.
     """
     alarms = resources(committed.templates["FirstlightJitp-eu-west-1"], "AWS::CloudWatch::Alarm").values()
 
-    assert {("AWS/IoT", "ProvisionThing.ClientError"), ("AWS/IoT", "ProvisionThing.ServerError")} == {
-        (a["Properties"]["Namespace"], a["Properties"]["MetricName"]) for a in alarms
-    }
+    assert {
+        ("AWS/IoT", "ProvisionThing.ClientError"),
+        ("AWS/IoT", "ProvisionThing.ServerError"),
+        ("firstlight", "Stuck"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    } == {(a["Properties"]["Namespace"], a["Properties"]["MetricName"]) for a in alarms}
 
 
 def test_a_ca_that_aws_would_refuse_is_refused_first(

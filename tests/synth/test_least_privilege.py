@@ -13,7 +13,7 @@ import pytest
 from cdk.grants import Grant
 from firstlight.registries.aws_operations import FOR_EXTRAS, Operation
 from tests.synth.conftest import Synthesized
-from tests.synth.templates import ACCOUNT, function, only, permissions, resources, unreasoned
+from tests.synth.templates import ACCOUNT, function_role, permissions, resources, role_of, unreasoned
 
 # A copy of AWS's Service Authorization Reference.
 _REFERENCE = json.loads((Path(cfnlint.__file__).parent / "data/AdditionalSpecs/Policies.json").read_text())["iot"]
@@ -53,7 +53,7 @@ def test_a_wildcard_without_a_reason_is_found(committed: Synthesized, change: di
     The test above is not blind: a statement that reaches further is named, wherever it stands.
     """
     template = copy.deepcopy(committed.templates["FirstlightJitp-eu-west-1"])
-    role = only(template, "AWS::IAM::Role")
+    role = role_of(template, "iot.amazonaws.com")
     role["Metadata"] = {}
     role["Properties"]["Policies"] = [{"PolicyDocument": {"Statement": [_ALLOWED | change]}}]
 
@@ -128,7 +128,7 @@ def test_each_function_does_its_part_with_the_queue_only(committed: Synthesized)
         name for name, q in resources(template, "AWS::SQS::Queue").items() if "RedrivePolicy" in q["Properties"]
     )
     of_queues = {
-        handler: {p for p in permissions(_function_role(template, handler)) if p[0].startswith("sqs:")}
+        handler: {p for p in permissions(function_role(template, handler)) if p[0].startswith("sqs:")}
         for handler in ("interop", "worker")
     }
 
@@ -141,8 +141,8 @@ def test_the_function_touches_its_own_things_only(committed: Synthesized, full: 
     """
     Things are limited to the region's prefix, the policy to the stack's own.
     """
-    allowed = permissions(_function_role(committed.templates["FirstlightIngest-eu-west-1"]))
-    things = {r for action, r in permissions(_function_role(full.of("Ingest"))) if action == "iot:CreateThing"}
+    allowed = permissions(function_role(committed.templates["FirstlightIngest-eu-west-1"]))
+    things = {r for action, r in permissions(function_role(full.of("Ingest"))) if action == "iot:CreateThing"}
 
     assert ("iot:GetPolicy", f"arn:aws:iot:eu-west-1:{ACCOUNT}:policy/FirstlightDevice") in allowed
     assert ("iot:CreateThing", f"arn:aws:iot:eu-west-1:{ACCOUNT}:thing/Infineon_*") in allowed
@@ -153,7 +153,7 @@ def test_the_function_writes_to_its_own_log_only(committed: Synthesized) -> None
     """
     It makes streams and lines in the group the stack made, and no group.
     """
-    allowed = permissions(_function_role(committed.templates["FirstlightIngest-eu-west-1"]))
+    allowed = permissions(function_role(committed.templates["FirstlightIngest-eu-west-1"]))
     logs = {(action, resource.rpartition(".")[2]) for action, resource in allowed if action.startswith("logs:")}
 
     assert {("logs:CreateLogStream", "Arn>"), ("logs:PutLogEvents", "Arn>")} == logs
@@ -178,12 +178,14 @@ def test_resources_are_of_types_that_iam_looks_at(synthesized: str, request: pyt
         assert resource == "*" or kind in known or (action, kind) in _BEYOND_REFERENCE, (action, resource)
 
 
-def test_provisioning_needs_no_more_than_the_template_names(committed: Synthesized, full: Synthesized) -> None:
+def test_provisioning_needs_no_more_than_the_template_names(
+    committed: Synthesized, just_in_time: dict[str, Any]
+) -> None:
     """
     Groups, types and billing groups bring their permissions, on themselves; nobody passes a role on.
     """
-    plain = only(committed.templates["FirstlightJitp-eu-west-1"], "AWS::IAM::Role")
-    everything = only(full.of("Jitp"), "AWS::IAM::Role")
+    plain = role_of(committed.templates["FirstlightJitp-eu-west-1"], "iot.amazonaws.com")
+    everything = role_of(just_in_time, "iot.amazonaws.com")
     named = {
         (action, resource.split(":", 5)[-1]) for action, resource in permissions(everything) if "*" not in resource
     }
@@ -217,7 +219,7 @@ def test_a_device_that_names_itself_takes_no_pushed_devices_name(committed: Synt
     """
     Who holds the key of a registered CA may write any common name, `Infineon_…` included.
     """
-    role = only(committed.templates["FirstlightJitp-eu-west-1"], "AWS::IAM::Role")
+    role = role_of(committed.templates["FirstlightJitp-eu-west-1"], "iot.amazonaws.com")
     (document,) = [p["PolicyDocument"] for p in role["Properties"]["Policies"]]
     (denied,) = [s for s in document["Statement"] if s["Effect"] == "Deny"]
 
@@ -229,7 +231,7 @@ def test_the_provisioning_role_is_for_this_account_only(committed: Synthesized) 
     """
     AWS IoT may take it on, for this account and region: no confused deputy.
     """
-    role = only(committed.templates["FirstlightJitp-eu-west-1"], "AWS::IAM::Role")
+    role = role_of(committed.templates["FirstlightJitp-eu-west-1"], "iot.amazonaws.com")
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     account = {"Ref": "AWS::AccountId"}
     source = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iot:eu-west-1:", account, ":*"]]}
@@ -241,11 +243,5 @@ def test_the_provisioning_role_is_for_this_account_only(committed: Synthesized) 
     } == trust["Condition"]
 
 
-def _function_role(template: dict[str, Any], handler: str = "interop") -> dict[str, Any]:
-    name, _ = function(template, handler)["Properties"]["Role"]["Fn::GetAtt"]
-    role: dict[str, Any] = template["Resources"][name]
-    return role
-
-
 def _iot_actions(template: dict[str, Any], handler: str = "interop") -> set[str]:
-    return {action for action, _ in permissions(_function_role(template, handler)) if action.startswith("iot:")}
+    return {action for action, _ in permissions(function_role(template, handler)) if action.startswith("iot:")}

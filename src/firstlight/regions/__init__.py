@@ -10,11 +10,11 @@ from typing import Any
 
 from firstlight.errors import RegionsError
 from firstlight.regions import tables
-from firstlight.regions.aws import AwsRegion
+from firstlight.regions.aws import AwsRegion, FirstConnect
 from firstlight.regions.azure import AzureRegion
 from firstlight.regions.tables import R
 
-__all__ = ["AwsRegion", "AzureRegion", "Regions", "find", "load"]
+__all__ = ["AwsRegion", "AzureRegion", "FirstConnect", "Regions", "find", "load"]
 
 
 @dataclass(frozen=True, slots=True)

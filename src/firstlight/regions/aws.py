@@ -5,6 +5,7 @@ What regions.toml says of an AWS region.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from firstlight.identity import Naming
@@ -18,6 +19,8 @@ _THING_PREFIX = re.compile(r"[\w:-]{0,127}", re.ASCII)
 # of types and groups, too
 _THING_NAME = re.compile(r"[\w:-]{1,128}", re.ASCII)
 _MAX_GROUPS = 10
+# what an item of the table that counts has room for, and a device may do in an hour
+_CONNECTS = range(2, 1_001)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 # What CloudWatch Logs takes, in days; 0 is for ever.
 _RETENTION = (
@@ -49,6 +52,16 @@ _RETENTION = (
 
 # What Lambda takes as the maximum concurrency of an SQS event source.
 _LEAST_WORKERS, _MOST_WORKERS = 2, 1000
+
+
+class FirstConnect(StrEnum):
+    """
+    What becomes of a device that connects for the first time: TEMPLATE provisions each of a registered CA (JITP),
+    ALLOW_LIST those whose certificate was announced (JITR).
+    """
+
+    TEMPLATE = "template"
+    ALLOW_LIST = "allow-list"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +104,14 @@ class AwsRegion:
     api_gateway_account_role: bool = True
 
     # Just-in-time provisioning.
+    first_connect: FirstConnect = FirstConnect.TEMPLATE
     ca_certificates: tuple[Path, ...] = ()
     template_name: str = "FirstlightJitp"
     thing_type: str = ""
     thing_groups: tuple[str, ...] = ()
     billing_group: str = ""
+    # Connects within an hour after which a device that is not in yet counts as stuck.
+    stuck_after: int = 5
 
     def problems(self) -> Iterator[str]:
         """
@@ -151,6 +167,8 @@ def _jitp_problems(region: AwsRegion) -> Iterator[str]:
     for name in filter(None, (region.thing_type, region.billing_group, *region.thing_groups)):
         if not _THING_NAME.fullmatch(name):
             yield f"{name!r} is no name of a thing type or group: letters, digits, colons, underscores and hyphens."
+    if region.stuck_after not in _CONNECTS:
+        yield f"stuck_after is {region.stuck_after}; it may be 2 to 1000 connects within an hour."
     if "" in region.thing_groups or len(set(region.thing_groups)) < len(region.thing_groups):
         yield "thing_groups has an empty or repeated name."
     if len(region.thing_groups) > _MAX_GROUPS:

@@ -4,11 +4,11 @@ A TOML table to a frozen region: every key known, every value of its kind, every
 
 from collections.abc import Mapping
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from firstlight.errors import RegionsError
-from firstlight.identity import Naming
 from firstlight.regions.aws import AwsRegion
 from firstlight.regions.azure import AzureRegion
 
@@ -55,15 +55,16 @@ def table(value: Any, path: Path, where: str) -> dict[str, Any]:
 
 
 def _value(kind: Any, value: Any, path: Path, where: str) -> Any:
-    if kind is Naming and value in set(Naming):
-        return Naming(value)
+    choices = list(kind) if isinstance(kind, type) and issubclass(kind, StrEnum) else []
+    if choices and value in choices:
+        return kind(value)
     if kind in (str, bool, int) and type(value) is kind:
         return value
     if kind == Path | None and isinstance(value, str):
         return _beside(path, value)
     if get_origin(kind) is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(_beside(path, v) for v in value) if get_args(kind)[0] is Path else tuple(value)
-    wanted = f"one of {', '.join(Naming)}" if kind is Naming else _WORDS.get(kind, "a list of strings")
+    wanted = f"one of {', '.join(choices)}" if choices else _WORDS.get(kind, "a list of strings")
     raise RegionsError(f"{path}: {where} is {value!r}; it must be {wanted}.")
 
 
