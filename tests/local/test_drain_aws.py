@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -131,33 +132,68 @@ def half_made(iot: Any, leaf: Certificate) -> None:
     iot.attach_thing_principal(thingName="half-made", principal=arn)
 
 
+@contextmanager
+def strangers(iot: Any, leaf: Certificate) -> Iterator[None]:
+    """
+    A device of another deployment, with a policy of its own; it is still there in the end.
+    """
+    policy = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}}
+    attributes = {"certificateId": leaf.fingerprint}
+    iot.create_policy(policyName="Plant7Device", policyDocument=json.dumps(policy))
+    iot.create_thing(thingName="a-stranger", attributePayload={"attributes": attributes})
+    arn = iot.register_certificate_without_ca(certificatePem=leaf.pem, status="ACTIVE")["certificateArn"]
+    iot.attach_thing_principal(thingName="a-stranger", principal=arn)
+    iot.attach_policy(policyName="Plant7Device", target=arn)
+    yield
+    assert ["a-stranger"] == [thing["thingName"] for thing in iot.list_things()["things"]]
+    iot.detach_policy(policyName="Plant7Device", target=arn)
+    iot.detach_thing_principal(thingName="a-stranger", principal=arn)
+    iot.delete_thing(thingName="a-stranger")
+    iot.update_certificate(certificateId=leaf.fingerprint, newStatus="INACTIVE")
+    iot.delete_certificate(certificateId=leaf.fingerprint)
+    iot.delete_policy(policyName="Plant7Device")
+
+
+def dead_letter(aws: Addresses) -> str:
+    """
+    Put a message where those go that no worker could do; return the queue's name.
+    """
+    sqs = aws.client("sqs")
+    url: str = next(url for url in sqs.list_queues()["QueueUrls"] if "DeadLetters" in url)
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    return url.rpartition("/")[2]
+
+
 def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Firstlight) -> None:
     """
-    Pushed, provisioned and half-made devices: afterwards nothing is left that was not there before, and a push works.
+    Pushed, provisioned, half-made and stuck devices: afterwards nothing is left that was not there before, and a push
+    works.
     """
-    iot = own.aws.client("iot")
-    leaf, another = own.site.maker.leaf(), own.site.maker.leaf()
-    names = {f"Infineon_{pushed.serial}" for pushed in (leaf, another)}
-    jit, key = own.site.maker.device("just-in-time")
+    iot, maker = own.aws.client("iot"), own.site.maker
+    leaf, another, stuck = maker.leaf(), maker.leaf(), maker.leaf()
+    jit, key = maker.device("just-in-time")
     assert [True, True] == [answer.ok for answer in own.push(leaf, another)]
     assert connect(own.aws, "just-in-time", jit, key).passed
-    half_made(iot, own.site.maker.leaf())
+    half_made(iot, maker.leaf())
+    iot.register_certificate(certificatePem=stuck.pem, caCertificatePem=maker.ca.pem, status="INACTIVE")
+    queue = dead_letter(own.aws)
 
-    kept = firstlight("drain", "--keep-devices", "--yes")
-    foreseen = firstlight("drain")
-    untouched = own.push(leaf)
-    iot.create_thing(thingName="a-stranger", attributePayload={"attributes": {"floor": "2"}})
-    drained = firstlight("drain", "--yes", "--json")
-    assert ["a-stranger"] == [thing["thingName"] for thing in iot.list_things()["things"]]
-    iot.delete_thing(thingName="a-stranger")
+    with strangers(iot, maker.leaf()):
+        kept = firstlight("drain", "--keep-devices", "--yes")
+        foreseen = firstlight("drain")
+        untouched = own.push(leaf)
+        drained = firstlight("drain", "--yes", "--json")
 
-    assert (1, True) == (kept.code, "4 devices are there, and nothing was done" in kept.said), kept
+    assert (1, True) == (kept.code, "5 devices are there, and nothing was done" in kept.said), kept
     assert (0, True) == (foreseen.code, "--yes does it" in foreseen.said), foreseen
     assert [True] == [answer.ok for answer in untouched]
     assert 0 == drained.code, drained
     became = rows(drained.out)
-    assert {"DISABLED", "RETIRED", "DELETED"} == set(became)
-    assert {*names, "just-in-time", "half-made"} == set(became["RETIRED"])
+    pushed = {f"Infineon_{serial}" for serial in (leaf.serial, another.serial)}
+    assert {"DISABLED", "RETIRED", "DELETED", "UNCHANGED"} == set(became)
+    assert {*pushed, "just-in-time", "half-made", stuck.fingerprint} == set(became["RETIRED"])
+    assert [f"queue {queue}"] == became["UNCHANGED"]
+
     own.destroy()
     again = firstlight("drain", "--yes")
     gone = everything(own.aws)

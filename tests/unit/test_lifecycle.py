@@ -2,15 +2,19 @@
 What the tools for a whole fleet share: quotas kept, many at once, rows.
 """
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from rich.console import Console
 
+from firstlight.cli import device_rows, output
 from firstlight.errors import UsageError
 from firstlight.lifecycle.many import each
 from firstlight.lifecycle.pace import Pace, read_quotas
+from firstlight.lifecycle.rows import Became, Row
 
 
 @dataclass
@@ -105,3 +109,18 @@ def test_who_stops_listening_stops_the_work() -> None:
     answers.close()
 
     assert len(done) <= 4
+
+
+def test_rows_reach_a_file_while_a_bar_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    `firstlight devices retire … > rows`: the bar is on the terminal, the rows are in the file.
+    """
+    monkeypatch.setattr(output, "err", Console(stderr=True, force_terminal=True))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    made = (Row(f"d{number}", Became.RETIRED) for number in range(3))
+
+    device_rows.print_rows(device_rows.with_progress(made, total=3, doing="retiring"), as_json=True)
+
+    assert ["d0", "d1", "d2"] == [json.loads(line)["name"] for line in capsys.readouterr().out.splitlines()]

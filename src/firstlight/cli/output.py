@@ -50,4 +50,6 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=err,
         transient=True,
+        # Rows that go to a file meanwhile must arrive there.
+        redirect_stdout=sys.stdout.isatty(),
     )

@@ -4,7 +4,7 @@ Takes a CA out of use in AWS IoT, and finds the devices it signed.
 Auto-registration goes first, so that nobody new is below it by the time that its devices are counted.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,12 +69,12 @@ class CaRetirement:
             RegistryError: AWS refused.
         """
         with boto.refusals(f"Listing the certificates below {ca_id}"):
-            known = below_ca(self.iot, ca_id)
+            known = {found["certificateId"] for found in below_ca(self.iot, ca_id)}
             yield from each(sorted(known), self._row, at_once=self.at_once)
             if self.searching:
                 yield from self._found_by_issuer(ca_id, known, tell)
 
-    def _found_by_issuer(self, ca_id: str, known: frozenset[str], tell: Callable[[str], None]) -> Iterator[Row]:
+    def _found_by_issuer(self, ca_id: str, known: Collection[str], tell: Callable[[str], None]) -> Iterator[Row]:
         answer = self.iot.describe_ca_certificate(certificateId=ca_id)
         issuer = certificates.load(answer["certificateDescription"]["certificatePem"].encode())
         pages = self.iot.get_paginator("list_certificates").paginate(PaginationConfig=PAGE)

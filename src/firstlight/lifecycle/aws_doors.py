@@ -42,10 +42,12 @@ class Doors:
 
     def cas(self) -> list[RegisteredCa]:
         """
-        Return the CAs whose devices the region's template provisions, whether a stack registered them or a command.
+        Return the CAs of the region that are registered: its stack's, those that regions.toml names, and whichever
+        run its template.
         """
-        name = self.place.region.template_name
-        return [ca for ca in ca_registration.list_registered(self.place.iot) if ca.provisioning.template_name == name]
+        name, ours = self.place.region.template_name, self.place.ca_ids
+        found = ca_registration.list_registered(self.place.iot)
+        return [ca for ca in found if ca.id in ours or ca.provisioning.template_name == name]
 
     def _waiting(self) -> Iterator[Row]:
         sqs = self.place.client("sqs")

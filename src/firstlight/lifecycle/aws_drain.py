@@ -13,7 +13,7 @@ from firstlight import boto
 from firstlight.lifecycle import aws_gateway_role
 from firstlight.lifecycle.aws_doors import Doors
 from firstlight.lifecycle.aws_leftovers import Leftovers
-from firstlight.lifecycle.aws_ours import ours
+from firstlight.lifecycle.aws_ours import Ours
 from firstlight.lifecycle.aws_place import AwsPlace
 from firstlight.lifecycle.aws_retire import Retiring
 from firstlight.lifecycle.many import each
@@ -45,12 +45,16 @@ class AwsDrain:
         iot = self.place.iot
         retire = Retiring(iot, forget=not self.revoked, really=self.really)
         with boto.refusals("Draining the devices"):
+            ca_ids = self.place.ca_ids | {ca.id for ca in Doors(self.place, self.really).cas()}
+            ours = Ours(iot, self.place.policies, ca_ids, revoked=self.revoked, at_once=self.at_once)
             for _ in range(_ROUNDS if self.really else 1):
-                found = well = 0
-                for row in each(ours(iot, self.place.policies, at_once=self.at_once), retire, at_once=self.at_once):
-                    found, well = found + 1, well + (row.became is Became.RETIRED)
-                    yield row
-                if not well or well < found:
+                became = set()
+                for row in each(ours.devices(), retire, at_once=self.at_once):
+                    became.add(row.became)
+                    # Of two certificates on one thing, the first took the second with it.
+                    if row.became is not Became.ABSENT:
+                        yield row
+                if Became.RETIRED not in became or Became.ERROR in became:
                     return
 
     def run(self) -> Iterator[Row]:

@@ -34,14 +34,14 @@ def listed(iot: Any, wanted: Wanted, *, at_once: int) -> Iterator[Listed]:
         yield from _below(iot, wanted.issuer, devices, at_once) if wanted.issuer else devices
 
 
-def below_ca(iot: Any, ca_id: str) -> frozenset[str]:
+def below_ca(iot: Any, ca_id: str) -> list[dict[str, Any]]:
     """
-    Return the ids of the certificates that AWS IoT knows to be below the registered CA *ca_id*.
+    Return AWS's entry for each certificate that it knows to be below the registered CA *ca_id*.
 
     Those registered without their CA, as a push does it, are not among them.
     """
     pages = iot.get_paginator("list_certificates_by_ca").paginate(caCertificateId=ca_id, PaginationConfig=PAGE)
-    return frozenset(found["certificateId"] for page in pages for found in page["certificates"])
+    return [found for page in pages for found in page["certificates"]]
 
 
 def issued_by(issuer: Certificate, reading: AwsReading) -> Callable[[str], bool]:
@@ -99,7 +99,8 @@ def _is_wanted(device: Listed, wanted: Wanted) -> bool:
 
 def _below(iot: Any, pem: str, devices: Iterator[Listed], at_once: int) -> Iterator[Listed]:
     issuer = certificates.load(pem.encode())
-    known, is_below = below_ca(iot, issuer.fingerprint), issued_by(issuer, AwsReading(iot))
+    known = {found["certificateId"] for found in below_ca(iot, issuer.fingerprint)}
+    is_below = issued_by(issuer, AwsReading(iot))
 
     def asked(device: Listed) -> tuple[Listed, bool]:
         return device, any(c in known or is_below(c) for c in device.certificates)

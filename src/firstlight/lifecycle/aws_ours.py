@@ -2,9 +2,11 @@
 The devices of a region's stacks, and of nobody else.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from firstlight.lifecycle.aws_list import below_ca
 from firstlight.lifecycle.aws_reading import PAGE, AwsReading
 from firstlight.lifecycle.many import each
 from firstlight.lifecycle.rows import Which
@@ -13,27 +15,59 @@ from firstlight.registries.aws_attributes import CERTIFICATE_ID
 _CERTIFICATE = ":cert/"
 
 
-def ours(iot: Any, policies: Sequence[str], *, at_once: int) -> Iterator[Which]:
+@dataclass(frozen=True)
+class Ours:
     """
-    Yield every device whose certificate has one of *policies*; then what a push or a first connect left half made.
+    Finds the devices of a deployment through *iot*: who has one of *policies*, or is below one of the CAs *ca_ids*.
 
-    That is a thing with the attribute `certificateId` whose certificate has no policy at all.  One with another
-    policy is of another deployment.
+    *revoked* leaves out certificates that are REVOKED and on no thing: they keep somebody out.
     """
-    seen = set()
-    for policy in policies:
-        for target in targets(iot, policy):
-            fingerprint = target.rpartition(_CERTIFICATE)[2]
-            if _CERTIFICATE in target and fingerprint not in seen:
-                seen.add(fingerprint)
-                yield Which(fingerprint=fingerprint)
-    reading = AwsReading(iot)
 
-    def without_policy(thing: dict[str, str]) -> tuple[str, bool]:
-        return thing["name"], not reading.policies_of(f"{thing['account']}{_CERTIFICATE}{thing['fingerprint']}")
+    iot: Any
+    policies: Sequence[str]
+    ca_ids: Collection[str]
+    revoked: bool
+    at_once: int
 
-    half_made = (thing for thing in _things(iot) if thing["fingerprint"] not in seen)
-    yield from (Which(name=name) for name, alone in each(half_made, without_policy, at_once=at_once) if alone)
+    def devices(self) -> Iterator[Which]:
+        """
+        Yield every device whose certificate has one of the policies; then what has none at all: things with the
+        attribute `certificateId` that a push left half made, and certificates below the CAs that AWS IoT registered.
+
+        A certificate with another policy is of another deployment.  May raise what botocore raises.
+        """
+        seen = set()
+        for policy in self.policies:
+            for target in targets(self.iot, policy):
+                fingerprint = target.rpartition(_CERTIFICATE)[2]
+                if _CERTIFICATE in target and fingerprint not in seen:
+                    seen.add(fingerprint)
+                    yield Which(fingerprint=fingerprint)
+        found = (thing for thing in _things(self.iot) if thing.fingerprint not in seen)
+        for thing, alone in each(found, self._without_policy, at_once=self.at_once):
+            seen.add(thing.fingerprint)
+            if alone:
+                yield Which(name=thing.name)
+        found = (one for one in self._below_cas() if one.fingerprint not in seen)
+        for certificate, alone in each(found, self._without_policy, at_once=self.at_once):
+            if alone:
+                yield Which(fingerprint=certificate.fingerprint)
+
+    def _without_policy(self, found: "_Found") -> "tuple[_Found, bool]":
+        return found, not AwsReading(self.iot).policies_of(found.arn)
+
+    def _below_cas(self) -> "Iterator[_Found]":
+        for ca_id in self.ca_ids:
+            for certificate in below_ca(self.iot, ca_id):
+                if not (self.revoked and certificate["status"] == "REVOKED"):
+                    yield _Found("", certificate["certificateArn"], certificate["certificateId"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str
+    arn: str
+    fingerprint: str
 
 
 def targets(iot: Any, policy: str) -> list[str]:
@@ -47,10 +81,10 @@ def targets(iot: Any, policy: str) -> list[str]:
         return []
 
 
-def _things(iot: Any) -> Iterator[dict[str, str]]:
+def _things(iot: Any) -> Iterator[_Found]:
     for page in iot.get_paginator("list_things").paginate(PaginationConfig=PAGE):
         for thing in page["things"]:
             fingerprint = str((thing.get("attributes") or {}).get(CERTIFICATE_ID, ""))
             if fingerprint:
-                account = thing["thingArn"].partition(":thing/")[0]
-                yield {"name": thing["thingName"], "account": account, "fingerprint": fingerprint}
+                place = thing["thingArn"].partition(":thing/")[0]
+                yield _Found(thing["thingName"], f"{place}{_CERTIFICATE}{fingerprint}", fingerprint)

@@ -5,10 +5,11 @@ Where firstlight is in an AWS region, by name: what its stacks are called, and w
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from firstlight import boto
-from firstlight.errors import UsageError
+from firstlight import boto, certificates
+from firstlight.errors import CertificateError, RegionsError, UsageError
 from firstlight.jitp.template import POLICY_NAME
 from firstlight.regions import AwsRegion
 from firstlight.settings import Settings
@@ -40,6 +41,17 @@ class AwsPlace:
     @cached_property
     def iot(self) -> Any:
         return self.client("iot")
+
+    @cached_property
+    def ca_ids(self) -> frozenset[str]:
+        """
+        The ids of the CAs that its stack registered and of those that regions.toml names, registered or not.
+
+        Raises:
+            RegionsError: a file that regions.toml names cannot be used.
+        """
+        named = {_fingerprint(path) for path in self.region.ca_certificates}
+        return frozenset(named | set(self.resources("AWS::IoT::CACertificate")))
 
     def require_account(self) -> str:
         """
@@ -73,3 +85,10 @@ class AwsPlace:
                 raise
             found += [s["PhysicalResourceId"] for s in summaries if s["ResourceType"] == kind]
         return found
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        return certificates.load(path.read_bytes()).fingerprint
+    except (OSError, CertificateError) as e:
+        raise RegionsError(f"{path} is no CA certificate.", hint="regions.toml names it.") from e
