@@ -33,6 +33,7 @@ class EarlyError(Exception):
 
 
 class _Exceptions:
+    ClientError = NotFoundError
     ResourceNotFoundException = NotFoundError
     DeleteConflictException = ConflictError
     InvalidRequestException = EarlyError
@@ -53,7 +54,12 @@ class SlowIot:
 
     def get_paginator(self, operation: str) -> Any:
         things = {"list_things_in_thing_group": self.members, "list_things": self.typed}.get(operation, 0)
-        page: dict[str, Any] = {"certificates": [], "targets": [], "things": [{}] * things}
+        page: dict[str, Any] = {
+            "certificates": [],
+            "targets": [],
+            "StackResourceSummaries": [],
+            "things": [{}] * things,
+        }
         return SimpleNamespace(paginate=lambda **_: iter([page]))
 
     def list_policy_versions(self, *, policyName: str) -> Any:  # noqa: N803 -- as boto3 has it

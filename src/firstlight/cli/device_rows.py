@@ -19,9 +19,9 @@ _NAME = 32  # characters that a name usually takes
 
 def with_progress(rows: Iterable[T], *, total: int, doing: str) -> Iterator[T]:
     """
-    Yield *rows*, and show on stderr how many of *total* there have been.
+    Yield *rows*, and show on stderr how many of *total* there have been, unless the rows themselves are on the screen.
     """
-    if not sys.stderr.isatty() or total == 1:
+    if sys.stdout.isatty() or not sys.stderr.isatty() or total == 1:
         yield from rows
         return
     with output.progress() as bar:
