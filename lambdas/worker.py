@@ -47,7 +47,7 @@ async def _work(messages: list[Message], seconds_left: float, request_id: str) -
     deadline = asyncio.get_running_loop().time() + seconds_left
     worked = await work(messages, registry, admission=admission, now=invocation.now, deadline=deadline)
     try:
-        await queue.again(worked.soon)
+        await queue.again(worked.again)
     except Exception as e:  # noqa: BLE001 -- they come later, then; nothing of the batch is undone
         invocation.log([telemetry.failure_line(e, request_id=request_id)])
     return worked

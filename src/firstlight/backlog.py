@@ -13,7 +13,6 @@ from firstlight.errors import (
     InactiveError,
     NameTakenError,
     RequestError,
-    UnfinishedError,
 )
 from firstlight.overflow import attempts_of, decode, work_off
 from firstlight.provision import Admission, Candidate, Outcome, Registry
@@ -67,10 +66,10 @@ class Source(Protocol):
 
     async def again(self, messages: Sequence[Message]) -> None:
         """
-        Let *messages* come again soon, not only when the queue gives them up for lost.
+        Give back *messages* that were worked on: what is merely unfinished comes again soon, the rest later.
 
         Raises:
-            RegistryError: some come later, then.
+            RegistryError: some come again only when the queue gives them up for lost.
         """
 
 
@@ -78,14 +77,11 @@ class Source(Protocol):
 class Worked:
     """
     What became of a batch: the messages that are done, those that go back, and every outcome.
-
-    Of those that go back, `soon` are worth trying again at once; for the others somebody has to do something.
     """
 
     done: tuple[Message, ...]
     again: tuple[Message, ...]
     outcomes: tuple[Outcome, ...]
-    soon: tuple[Message, ...] = ()
 
     @property
     def strange(self) -> int:
@@ -129,5 +125,4 @@ async def work(
         done=tuple(message for message, its in pairs if not any(map(comes_again, its))),
         again=(*(message for message, _ in back), *strangers),
         outcomes=tuple(outcome for its in outcomes for outcome in its),
-        soon=tuple(message for message, its in back if all(isinstance(o.error, UnfinishedError) for o in its)),
     )

@@ -5,14 +5,16 @@ What is sent to SQS, and what its answers mean, against answers that a script gi
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 
-from firstlight.errors import FirstlightError, SettingsError
+from firstlight.errors import FirstlightError, RegistryError, SettingsError, ThrottledError
 from firstlight.overflow import Waiting, decode, encode
+from firstlight.provision import Outcome
 from firstlight.queues import sqs_operations
 from firstlight.queues.sqs import SqsQueue
 from firstlight.queues.sqs_environment import queue_from
@@ -207,14 +209,18 @@ def test_a_worker_receives_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_done_is_deleted_and_again_is_seen_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    In batches of ten; what could not be deleted is said.
+    In batches of ten, if it is merely late: others wait their time out.  What could not be deleted is said.
     """
     sqs = _Sqs(lambda _: {"Messages": [{"ReceiptHandle": f"h{i}", "Body": ""} for i in range(12)]}, _taken)
     queue = _queue(monkeypatch, sqs)
     messages = asyncio.run(queue.receive(wait=0))
 
+    late = Outcome("r", error=ThrottledError("Still throttling."))
+    denied = Outcome("r", error=RegistryError("AWS does not allow iot:CreateThing here."))
+
     asyncio.run(queue.done(messages))
-    asyncio.run(queue.again(messages))
+    asyncio.run(queue.again([*(replace(m, left=(late,)) for m in messages), messages[0]]))
+    asyncio.run(queue.again([replace(messages[0], left=(late, denied))]))
 
     assert ["DeleteMessageBatch"] * 2 + ["ChangeMessageVisibilityBatch"] * 2 == [
         t.split(".")[1] for t in sqs.targets[1:]

@@ -13,7 +13,7 @@ from firstlight.errors import FirstlightError, RegionsError, SettingsError, Usag
 _COMMANDS = {
     "push": "Play the Cloud ID service: push certificates to an ingest API.",
     "import": "Make the devices of manifests able to connect: resumable, with a report.",
-    "ingest": "Serve the ingest API on a machine of your own.",
+    "ingest": "Serve the ingest API, or work its queue off, on a machine of your own.",
     "verify": "Connect as a device and report every check.",
     "doctor": "Say what stands between a device and its cloud, and what mends it.",
     "ca": "Create, register, describe, list and retire CA certificates.",

@@ -4,20 +4,23 @@
 
 import asyncio
 import os
-import signal
 import ssl
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
 from firstlight import telemetry
+from firstlight.cli.ingest_work import work
 from firstlight.endpoint import interop_from
 from firstlight.errors import UsageError
 from firstlight.ingest import Handler, Limits, listening, server_tls
 from firstlight.ingest.clouds import Cloud, open_registry
 from firstlight.ingest.logs import Lines
+from firstlight.ingest.queues import open_overflow
+from firstlight.ingest.signals import until_signalled
 from firstlight.loopback import is_loopback
 from firstlight.settings import Settings
 
@@ -27,8 +30,11 @@ _FILE = click.Path(path_type=Path)
 @click.group("ingest")
 def command() -> None:
     """
-    Serve the ingest API on a machine of your own.
+    Serve the ingest API, or work its queue off, on a machine of your own.
     """
+
+
+command.add_command(work)
 
 
 @command.command("serve")
@@ -58,8 +64,9 @@ def serve(
     """
     Answer pushes until SIGTERM or Ctrl-C, then finish those in flight.
 
-    The environment says who may push and how devices are named; docs/settings.md lists it.  One
-    line on stdout says where the API is; logs are JSON lines on stderr.
+    The environment says who may push, how devices are named, and into which queue goes what a push
+    cannot finish; docs/settings.md lists it.  One line on stdout says where the API is; logs are JSON
+    lines on stderr.
     """
     settings = Settings.from_env(os.environ)
     tls = _tls(tls_cert, tls_key)
@@ -89,11 +96,15 @@ async def _serve(
 ) -> None:
     log = Lines(sys.stderr)
     log.take_over()
-    stop = _until_signalled()
+    stop = until_signalled()
     place = settings.hub if cloud is Cloud.AZURE else region
-    async with open_registry(cloud, settings, region=region) as registry:
+    async with (
+        open_registry(cloud, settings, region=region) as registry,
+        open_overflow(cloud, settings, region=region) as overflow,
+    ):
+        now = partial(datetime.now, UTC)
         handler = Handler(
-            interop_from(settings, registry, now=lambda: datetime.now(UTC)),
+            interop_from(settings, registry, now=now, overflow=overflow, inspector=registry),
             deadline=settings.deadline,
             source=telemetry.Source(region=place, function="ingest"),
             write=log.write,
@@ -104,20 +115,6 @@ async def _serve(
             await stop.wait()
             log.write(telemetry.event_line("stopping", {}))
     log.write(telemetry.event_line("stopped", {}))
-
-
-def _until_signalled() -> asyncio.Event:
-    # the first signal asks to finish what is in flight, the second not to wait for it
-    loop, task, stop = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
-
-    def signalled() -> None:
-        if stop.is_set() and task is not None:
-            task.cancel()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled)
-    return stop
 
 
 def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:

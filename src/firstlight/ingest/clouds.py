@@ -6,8 +6,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import StrEnum
+from typing import Protocol
 
 from firstlight.errors import UsageError
+from firstlight.inspection import Inspector
 from firstlight.provision import Registry
 from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.registries.memory import MemoryRegistry
@@ -24,10 +26,16 @@ class Cloud(StrEnum):
     MEMORY = "memory"
 
 
+class InspectedRegistry(Registry, Inspector, Protocol):
+    """
+    A registry that also says what a device is.
+    """
+
+
 @asynccontextmanager
 async def open_registry(
     cloud: Cloud, settings: Settings, *, region: str, extras: Extras = NO_EXTRAS, eager: bool = False
-) -> AsyncIterator[Registry]:
+) -> AsyncIterator[InspectedRegistry]:
     """
     Yield the registry of *cloud* and close it afterwards; *extras* are what AWS gives each thing besides its name,
     *eager* is for whoever has more devices than AWS's quotas let through at once.
@@ -53,7 +61,7 @@ async def open_registry(
                 settings, os.environ, region=region, credentials=credentials, extras=extras, eager=eager
             )
             close = aws.close
-            registry: Registry = aws
+            registry: InspectedRegistry = aws
         case Cloud.AZURE:
             from firstlight.registries import azure_environment  # noqa: PLC0415
 
