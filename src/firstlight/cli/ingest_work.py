@@ -53,7 +53,7 @@ async def _work(cloud: Cloud, settings: Settings, *, region: str, batches: int, 
     admission = admission_from(settings)
     place = settings.hub if cloud is Cloud.AZURE else region
     async with (
-        open_registry(cloud, settings, region=region) as registry,
+        open_registry(cloud, settings, region=region, eager=True) as registry,
         open_source(cloud, settings, region=region) as source,
     ):
         worker = Worker(
