@@ -41,7 +41,7 @@ class CalmHub(HubWorld):
 
     def __init__(self, stack: AsyncExitStack) -> None:
         stub = StubHub()
-        self.cloud = AzureCloud(Wire(Weather(0)), stub.registry)
+        self.cloud = AzureCloud(Wire(Weather(0)), registry=stub.registry)
         stack.enter_context(self.cloud.wired())
         Process("a test").enter()
         super().__init__(stack, stub, Addresses(HUB, Path(), ""))

@@ -14,14 +14,21 @@ import pytest
 
 from benchmarks.stub_operations import Handler, Request, operation
 from benchmarks.stub_registry import Refused, Registry, Thing, certificate_arn, certificate_id
+from firstlight.backlog import Message
+from firstlight.endpoint import admission_from
 from firstlight.identity import DeviceIdentity
+from firstlight.queues.sqs import SqsQueue
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_http import AwsHttp
 from firstlight.registries.aws_iot import AwsIotRegistry, Credentials, Keys
 from firstlight.registries.aws_operations import Call
 from firstlight.settings import Settings
-from tests.faults import weather
-from tests.faults.cloud import CREDENTIALS
+from lambdas import invocation, worker
+from tests.factory import at_noon
+from tests.faults import sqs_cloud, weather
+from tests.faults.at_least_once import Delivery, Queue
+from tests.faults.cloud import CREDENTIALS, Service
+from tests.faults.process import current
 from tests.faults.wire import Wire
 
 POLICY = "FirstlightDevice"
@@ -33,9 +40,12 @@ _ERRORS = {
     weather.FAILED: (500, "InternalFailureException"),
     weather.UNAVAILABLE: (503, "ServiceUnavailableException"),
     weather.DONE_THEN_500: (500, "InternalFailureException"),
+    weather.PARTIAL: (500, "InternalError"),
     weather.EXPIRED: (403, "ExpiredTokenException"),
     weather.UNSEEN: (404, "ResourceNotFoundException"),
 }
+_NOT_SQS = frozenset({weather.UNSEEN})
+_NOT_IOT = frozenset({weather.UNSEEN, weather.PARTIAL, weather.PARTIAL_LOST, weather.PARTIAL_TOLD})
 _UNCONNECTED = frozenset({weather.LOST, weather.UNREACHABLE})
 
 
@@ -46,6 +56,7 @@ class AwsCloud:
     """
 
     wire: Wire
+    queue: Queue = field(default_factory=lambda: Queue(0))
     registry: Registry = field(default_factory=lambda: Registry(policies={POLICY}))
     # What an operator switched off: certificate id -> status.
     off: dict[str, str] = field(default_factory=dict)
@@ -53,40 +64,64 @@ class AwsCloud:
     found: set[str] = field(default_factory=set)
     made: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
-    settings = Settings(basic_credentials=CREDENTIALS)
+    settings = Settings(basic_credentials=CREDENTIALS, queue_url=sqs_cloud.URL)
+    batch = 10
     # What AWS said so often that it had to be believed.
     excused = ("credentials of this endpoint have expired", "AttachThingPrincipal was refused with ResourceNotFound")
 
     @contextmanager
     def wired(self) -> Iterator[None]:
         """
-        Let every call of the registry end here.
+        Let every call of the adapters end here, and the function find its process's service.
         """
 
         async def send(this: AwsHttp, call: Call, credentials: Credentials, *, until: float) -> Answer:
             return await self.send(call, until=until)
 
+        def service() -> tuple[Any, Any, Any]:
+            found: Service = current().service
+            return found.registry, admission_from(self.settings), found.queue
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(AwsHttp, "send", send)
+            patch.setattr(worker, "service", service)
+            patch.setattr(invocation, "now", at_noon)
+            patch.setattr(invocation, "log", lambda _: None)
             yield
 
-    def new_registry(self) -> AwsIotRegistry:
+    def new_service(self) -> Service:
         """
-        Return the registry of a process that has just begun.
+        See `Cloud`.
         """
-        return AwsIotRegistry(
+        keys = Keys("test", "test")
+        registry = AwsIotRegistry(
             region="us-east-1",
             policy_name=POLICY,
-            credentials=lambda: Keys("test", "test"),
+            credentials=lambda: keys,
             endpoint_url="https://aws.invalid",
         )
+        return Service(registry, SqsQueue(sqs_cloud.URL, region="us-east-1", credentials=lambda: keys))
+
+    async def invoke(self, deliveries: list[Delivery], *, seconds: float) -> None:
+        """
+        See `Cloud`: an event source mapping that reports batch item failures.
+        """
+        messages = [Message.of(delivery.receipt, delivery.body) for delivery in deliveries]
+        # The handler would run this on a loop of its own, in which time is real.
+        worked = await worker._work(messages, seconds - worker._MARGIN, "request")  # noqa: SLF001 -- as said
+        again = {message.handle for message in worked.again}
+        for delivery in deliveries:
+            if delivery.receipt not in again:
+                self.queue.delete(delivery.receipt)
 
     async def send(self, call: Call, *, until: float) -> Answer:
         """
         Stand in for `AwsHttp.send`.
         """
         # What the registry may not have seen yet is only what was made a moment ago.
-        cannot = frozenset() if call.operation == "AttachThingPrincipal" else frozenset({weather.UNSEEN})
+        cannot = _NOT_SQS if call.operation in weather.OF_QUEUE else _NOT_IOT
+        if call.operation == "AttachThingPrincipal":
+            cannot -= {weather.UNSEEN}
         answer = await self.wire.carry(
             call.operation,
             lambda fault: self._answer(call, fault),
@@ -97,7 +132,7 @@ class AwsCloud:
         return Answer.timed_out(call.operation) if answer is None else answer
 
     def _answer(self, call: Call, fault: str) -> Answer:
-        done = self._done(call) if not fault or fault in weather.DONE else None
+        done = self._done(call, fault) if not fault or fault in weather.DONE else None
         if fault in _UNCONNECTED:
             return Answer.unreachable(call.operation, stale=fault == weather.LOST)
         status, code, document = done or (*_ERRORS[fault], {})
@@ -105,7 +140,9 @@ class AwsCloud:
             (status, code), document = _ERRORS[fault], {"message": "Injected."}
         return Answer.of(call.operation, status, code or None, json.dumps(document).encode())
 
-    def _done(self, call: Call) -> tuple[int, str, Mapping[str, Any]]:
+    def _done(self, call: Call, fault: str) -> tuple[int, str, Mapping[str, Any]]:
+        if call.operation in weather.OF_QUEUE:
+            return 200, "", sqs_cloud.done(call, self.queue, fault, self.wire.weather)
         segments = [unquote(part) for part in call.path.strip("/").split("/")]
         body = json.loads(call.body) if call.body else {}
         request = Request(segments, dict(parse_qsl(call.query)), call.headers, body)
@@ -209,6 +246,8 @@ def _about(call: Call) -> str:
     """
     Return what *call* names, short.
     """
+    if call.operation in weather.OF_QUEUE:
+        return f"{len(json.loads(call.body)['Entries'])} messages"
     if call.operation == "RegisterCertificateWithoutCA":
         return certificate_id(json.loads(call.body)["certificatePem"])[:_SHOWN]
     principal = call.headers.get("x-amzn-principal") or (call.body and json.loads(call.body).get("target")) or ""

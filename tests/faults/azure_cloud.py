@@ -7,20 +7,31 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import azure.functions as func
 import pytest
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest
 
 from benchmarks.stub_hub_registry import HubRegistry, Refused, device
+from firstlight.endpoint import admission_from
 from firstlight.identity import DeviceIdentity
+from firstlight.queues import azure_storage_calls
+from firstlight.queues.azure_backlog import StorageBacklog
+from firstlight.queues.azure_storage import StorageQueue
 from firstlight.registries import azure_http
 from firstlight.registries.azure_iot import AzureIotRegistry
 from firstlight.settings import Settings
-from tests.faults import weather
-from tests.faults.cloud import CREDENTIALS
+from tests import azure_function
+from tests.faults import storage_cloud, weather
+from tests.faults.at_least_once import Delivery, Queue
+from tests.faults.cloud import CREDENTIALS, Service
+from tests.faults.pipeline import Pipeline, Response
+from tests.faults.process import current
+from tests.faults.storage_cloud import StorageCloud
 from tests.faults.wire import Wire
 
 HUB = "hub.invalid"
@@ -35,67 +46,77 @@ _ERRORS = {
 _IN_PART = frozenset({weather.PARTIAL, weather.PARTIAL_LOST, weather.PARTIAL_TOLD})
 
 
-@dataclass(frozen=True)
-class Response:
-    """
-    What the adapter reads of an answer.
-    """
-
-    status_code: int
-    headers: dict[str, str]
-    content: bytes
-
-
 @dataclass
-class AzureCloud:
+class AzureCloud(Pipeline):
     """
     One hub's registry.
     """
 
     wire: Wire
+    queue: Queue = field(default_factory=lambda: Queue(0))
     registry: HubRegistry = field(default_factory=HubRegistry)
     off: dict[str, str] = field(default_factory=dict)
     made: Counter[str] = field(default_factory=Counter)
-    settings = Settings(basic_credentials=CREDENTIALS, hub=HUB)
-    excused = ("does not accept the token",)
+    settings = Settings(basic_credentials=CREDENTIALS, hub=HUB, queue_url=storage_cloud.URL)
+    # A function is called with one message.
+    batch = 1
+    excused = ("does not accept the token", "is not allowed to this endpoint")
 
     @contextmanager
     def wired(self) -> Iterator[None]:
         """
-        Let every call of the registry end here.
+        Let every call of the adapters end here, and the function find its process's service.
         """
+        storage = StorageCloud(self.wire, self.queue)
+        function = worker_function()
+
+        def service() -> tuple[Any, Any, Any]:
+            found: Service = current().service
+            return found.registry, admission_from(self.settings), StorageBacklog(found.queue)
+
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(azure_http, "pipeline", lambda *_, **__: self)
+            patch.setattr(azure_storage_calls, "pipeline", lambda *_, **__: storage)
+            patch.setitem(function.__globals__, "service", service)
             yield
 
-    def new_registry(self) -> AzureIotRegistry:
+    def new_service(self) -> Service:
         """
-        Return the registry of a process that has just begun.
+        See `Cloud`.
         """
         # Tokens are the pipeline's, and there is none.
-        return AzureIotRegistry(hub=HUB, credential=None)  # type: ignore[arg-type]
+        credential: Any = None
+        registry = AzureIotRegistry(hub=HUB, credential=credential)
+        return Service(registry, StorageQueue(storage_cloud.URL, credential=credential))
 
-    async def send_request(self, request: HttpRequest, **_: Any) -> Response:
+    async def invoke(self, deliveries: list[Delivery], *, seconds: float) -> None:
         """
-        Stand in for azure-core's client.
+        See `Cloud`: a queue trigger, whose host deletes what the function returns from and poisons what fails often.
         """
-        request.headers["Authorization"] = "Bearer token"
+        for delivery in deliveries:
+            try:
+                await worker_function()(func.QueueMessage(body=delivery.body.encode()))
+            except RuntimeError:
+                if delivery.received >= self.queue.most:
+                    self.queue.give_up(delivery.receipt)
+                else:
+                    self.queue.hide(delivery.receipt, 0)
+            else:
+                self.queue.delete(delivery.receipt)
+
+    async def send(self, request: HttpRequest) -> Response | Exception | None:
+        """
+        See `Pipeline`.
+        """
         segments = [unquote(part) for part in urlsplit(request.url).path.strip("/").split("/")]
         body = json.loads(request.content) if request.content else None
         name = "Bulk" if request.method == "POST" else request.method.capitalize()
-        answer = await self.wire.carry(
+        return await self.wire.carry(
             name,
             lambda fault: self._answer(name, segments, body, fault),
             about=lambda: " ".join(segments[1:] or [str(entry["id"]) for entry in body]),
             cannot=frozenset() if name == "Bulk" else _IN_PART,
         )
-        if isinstance(answer, Exception):
-            raise answer
-        assert answer is not None  # the wire waits for ever, not until a moment
-        return answer
-
-    async def close(self) -> None:
-        pass
 
     def _answer(self, name: str, segments: list[str], body: Any, fault: str) -> Response | Exception:
         done = self._done(name, segments, body, fault) if not fault or fault in weather.DONE else None
@@ -181,6 +202,14 @@ class AzureCloud:
             if one.fingerprint in self.off and (found is None or found["status"] != "disabled"):
                 wrong.append(f"{one.name} was switched off and is not any more")
         return wrong
+
+
+@cache
+def worker_function() -> Any:
+    """
+    Return the worker as the Functions host calls it.
+    """
+    return azure_function.load().work
 
 
 def _shown(name: str, proof: dict[str, Any]) -> dict[str, Any]:

@@ -3,38 +3,62 @@ What a run needs of a cloud in memory, whichever it is.
 """
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from firstlight.identity import DeviceIdentity
+from firstlight.inspection import Inspector
+from firstlight.overflow import Overflow
 from firstlight.provision import Registry
 from firstlight.settings import Settings
+from tests.faults.at_least_once import Delivery, Queue
 from tests.faults.wire import Wire
 
 CREDENTIALS = "service:secret"
 
 
+class _Registry(Registry, Inspector, Protocol):
+    pass
+
+
+class Service(NamedTuple):
+    """
+    What a process of ours makes once and keeps.
+    """
+
+    registry: _Registry
+    queue: Overflow
+
+
 class Cloud(Protocol):
     """
-    A registry behind the real adapter, and the eyes and hands of an operator.
+    A registry and a queue behind the real adapters, and the eyes and hands of an operator.
     """
 
     wire: Wire
+    queue: Queue
+    # Messages of one invocation, at most.
+    batch: int
     settings: Settings
     # Fingerprint -> what an operator switched it to.
     off: dict[str, str]
     # Words of refusals for good that the cloud's own faults bring about.
     excused: tuple[str, ...]
 
-    def __init__(self, wire: Wire) -> None: ...
+    def __init__(self, wire: Wire, queue: Queue) -> None: ...
 
     def wired(self) -> AbstractContextManager[None]:
         """
-        Let every call of the registries end in this cloud.
+        Let every call of the adapters end in this cloud.
         """
 
-    def new_registry(self) -> Registry:
+    def new_service(self) -> Service:
         """
-        Return the registry of a process that has just begun.
+        Return what a process that has just begun makes.
+        """
+
+    async def invoke(self, deliveries: list[Delivery], *, seconds: float) -> None:
+        """
+        Do as the cloud's engine: call the real function with *deliveries*, and take out of the queue what is done.
         """
 
     def complete(self, device: DeviceIdentity) -> bool:

@@ -49,7 +49,7 @@ def _leaf(number: int) -> Certificate:
         .issuer_name(name)
         .public_key(ec.derive_private_key(1000 + number, ec.SECP256R1()).public_key())
         .serial_number(0x0455AEC0 + _SERIALS[number])
-        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_before(NOW - timedelta(days=3650))
         .not_valid_after(NOW + timedelta(days=3650))
         .sign(issuer, None)
     )

@@ -4,7 +4,7 @@ One run, drawn from a seed: who is pushed when, what goes wrong, and whom an ope
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.faults import people, weather
 from tests.faults.process import Death
@@ -31,14 +31,17 @@ KINDS = {
     ),
 }
 # Of a call going wrong: from fine weather to one in which hardly anything gets through.
-_RATES = (0.0, 0.05, 0.15, 0.3, 0.5, 0.85)
+_RATES = (0.0, 0.05, 0.15, 0.3, 0.5, 0.85, 0.97)
 _REGISTERING, _ALL = "RegisterCertificateWithoutCA", "*"
 # Operation -> calls a second, far below AWS's so that few devices meet it; the hub's are a minute's.
 _QUOTAS: dict[str, tuple[dict[str, float], ...]] = {
     "aws": ({}, {}, {_REGISTERING: 1.0}, {_ALL: 2.0}),
     "azure": ({}, {}, {"Registry": 0.2}),
 }
-_LEFTOVERS = {"aws": ("t", "t", "c", "ct", "cta", "ctap", "cp"), "azure": ("d", "s")}
+# Seconds: for which a message is hidden, and which an invocation may take; the last ones are deployed.
+_HIDDEN = {"aws": (15.0, 60.0, 180.0), "azure": (60.0, 600.0)}
+_SECONDS = {"aws": (12.0, 30.0, 60.0), "azure": (30.0, 300.0)}
+_LEFTOVERS = {"aws": ("t", "t", "t", "c", "ct", "cta", "ctap", "cp"), "azure": ("d", "s")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Push:
     """
-    A push of devices (positions in the plan's), by one of a few processes, and how that dies.
+    A push of devices by one of a few processes, and how that dies; `later` leaves all of it to the queue.
     """
 
     at: float
@@ -73,6 +76,7 @@ class Push:
     who: tuple[int, ...]
     seconds: float
     death: Death | None = None
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,25 @@ class SwitchOff:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """
+    A queue (see `Queue`) and its workers (see `Workers`).
+    """
+
+    hidden: float
+    most: int
+    twice: float
+    undeleted: float
+    at_once: int
+    seconds: float
+    mortality: float
+    # For which the weather stays as it is when the last push is over.
+    bad_weather: float
+    # Whether the queue has nothing of it.
+    is_spared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """
     Devices are positions in `people.devices`; times are seconds since the beginning.
@@ -98,6 +121,7 @@ class Plan:
     leftovers: Mapping[int, str] = field(default_factory=dict)
     faults: Mapping[str, float] = field(default_factory=dict)
     tps: Mapping[str, float] = field(default_factory=dict)
+    backlog: Backlog | None = None
 
 
 def drawn(case: Case, cloud: str) -> Plan:
@@ -118,7 +142,8 @@ def drawn(case: Case, cloud: str) -> Plan:
         for who in chosen
         if chance.random() < 0.08
     )
-    pushes = tuple(_push(chance, chosen) for _ in range(chance.randint(1, 4)))
+    backlog = _backlog(chance, cloud)
+    pushes = tuple(_push(chance, chosen, number, queue=backlog is not None) for number in range(chance.randint(1, 4)))
     kept = chosen[: case.devices]
     return Plan(
         devices=kept,
@@ -127,6 +152,26 @@ def drawn(case: Case, cloud: str) -> Plan:
         leftovers={who: parts for who, parts in leftovers.items() if who in kept},
         faults=faults,
         tps=tps,
+        backlog=backlog,
+    )
+
+
+def _backlog(chance: random.Random, cloud: str) -> Backlog | None:
+    """
+    Draw a queue, or none: some hide a message for less than its worker takes.
+    """
+    if chance.random() < 0.3:
+        return None
+    return Backlog(
+        hidden=chance.choice(_HIDDEN[cloud]),
+        most=chance.choice((2, 3, 5)),
+        twice=chance.choice((0.0, 0.0, 0.3)),
+        undeleted=chance.choice((0.0, 0.0, 0.2)),
+        at_once=chance.choice((1, 2, 3)),
+        seconds=chance.choice(_SECONDS[cloud]),
+        mortality=chance.choice((0.0, 0.3, 0.6)),
+        bad_weather=chance.choice((30.0, 200.0, 3600.0)),
+        is_spared=chance.random() < 0.5,
     )
 
 
@@ -137,7 +182,7 @@ def _leftovers(chance: random.Random, chosen: tuple[int, ...], cloud: str) -> di
     return {who: chance.choice(kinds) for who in chosen if chance.random() < 0.5}
 
 
-def _push(chance: random.Random, chosen: tuple[int, ...]) -> Push:
+def _push(chance: random.Random, chosen: tuple[int, ...], number: int, *, queue: bool) -> Push:
     """
     Draw a push of some of *chosen*: some twice, in any order, perhaps while another one runs.
     """
@@ -147,8 +192,9 @@ def _push(chance: random.Random, chosen: tuple[int, ...]) -> Push:
     dies = chance.random() < 0.35
     death = Death(chance.randint(1, 5 * len(chosen) + 2), done=chance.random() < 0.5) if dies else None
     seconds = 25.0 if chance.random() < 0.7 else chance.uniform(0.1, 3)
-    return Push(chance.choice((0, 0, 0.02, 1, 10, 40)), chance.randrange(2), tuple(who), seconds, death)
+    later = queue and chance.random() < 0.3
+    return Push(chance.choice((0, 0, 0.02, 1, 10, 40)), number % 2, tuple(who), seconds, death, later)
 
 
 def _without(push: Push, kept: tuple[int, ...]) -> Push:
-    return Push(push.at, push.process, tuple(w for w in push.who if w in kept), push.seconds, push.death)
+    return replace(push, who=tuple(w for w in push.who if w in kept))

@@ -27,6 +27,8 @@ class Process:
 
     name: str
     death: Death | None = None
+    # What it made when it began; see `cloud.Service`.
+    service: Any = None
     calls: int = 0
     dead: bool = False
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)

@@ -32,14 +32,21 @@ class Pushed:
 
 
 async def push(
-    cloud: Cloud, interop: Interop, process: Process, devices: list[DeviceIdentity], *, seconds: float
+    cloud: Cloud,
+    interop: Interop,
+    process: Process,
+    devices: list[DeviceIdentity],
+    *,
+    seconds: float,
+    later: bool = False,
 ) -> Pushed | None:
     """
     Push *devices* through *interop* in *process*; None if that dies of it.
     """
     certs = [{"ref": f"ref-{i}", "cert": people.encoded(device)} for i, device in enumerate(devices)]
     body = json.dumps({"action": "provision", "certs": certs}).encode()
-    request = Request("POST", "/interop", {"authorization": _AUTHORIZATION}, body)
+    headers = {"authorization": _AUTHORIZATION, **({"prefer": "respond-async"} if later else {})}
+    request = Request("POST", "/interop", headers, body)
     loop = asyncio.get_running_loop()
     deadline, off = loop.time() + seconds, set(cloud.off)
     cloud.wire.note(process, f"is pushed {' '.join(d.fingerprint[:4] for d in devices)}, {seconds:.1f} s")
@@ -47,6 +54,8 @@ async def push(
     await asyncio.wait([task])
     if task.cancelled():
         return None
+    if problem := task.exception():
+        return Pushed([], [f"the endpoint fell over with {problem!r}"])
     reply = task.result()
     codes = [o.error.code if o.error else "ok" for o in reply.outcomes]
     cloud.wire.note(process, "answers " + " ".join(codes))
@@ -55,12 +64,23 @@ async def push(
     if late > _MARGIN:
         pushed.wrong.append(f"the answer came {late:.1f} s after the deadline")
     entries = json.loads(reply.body)
-    if reply.status != 200 or [e["ref"] for e in entries] != [c["ref"] for c in certs]:
+    if reply.status != (202 if later else 200) or [e["ref"] for e in entries] != [c["ref"] for c in certs]:
         pushed.wrong.append(f"the answer {reply.status} does not have every entry, in order")
         return pushed
+    carried = cloud.queue.pems() if "queued" in codes else set()
+    for device, code in zip(devices, codes, strict=True):
+        if code == "queued" and device.pem not in carried and not is_settled(cloud, device):
+            pushed.wrong.append(f"{device.name} {device.fingerprint[:8]}: said to be queued, and it is not")
     for device, code, entry in zip(devices, codes, entries, strict=True):
         pushed.wrong += _untrue(cloud, device, code, entry, off)
     return pushed
+
+
+def is_settled(cloud: Cloud, device: DeviceIdentity) -> bool:
+    """
+    Return whether there is nothing left to do for *device*: it can connect, or it never will.
+    """
+    return cloud.complete(device) or device.fingerprint in cloud.off or cloud.is_anothers(device)
 
 
 def _untrue(cloud: Cloud, device: DeviceIdentity, code: str, entry: dict[str, Any], off: set[str]) -> list[str]:

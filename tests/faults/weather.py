@@ -23,6 +23,7 @@ PARTIAL = "partially applied"  # a bulk call, done in part, then 500
 PARTIAL_LOST = "partially applied and lost"
 PARTIAL_TOLD = "partially applied and said so"
 
+OF_QUEUE = frozenset({"SendMessageBatch", "ChangeMessageVisibilityBatch", "PutMessage"})
 DONE = frozenset({LATE, LOST, TARDY, DONE_THEN_500, PARTIAL, PARTIAL_LOST, PARTIAL_TOLD})
 SILENT = frozenset({HANG, LATE, TARDY, PARTIAL_LOST})
 
@@ -42,6 +43,8 @@ class Weather:
     faults: Mapping[str, float] = field(default_factory=dict)
     most: int = 1_000_000
     tps: Mapping[str, float] = field(default_factory=dict)
+    # Whether it is bad for the registry only, and fine for the queue.
+    spares_queue: bool = False
 
     def __post_init__(self) -> None:
         self.injected: Counter[str] = Counter()
@@ -64,6 +67,8 @@ class Weather:
         """
         Draw what goes wrong with this call, "" for nothing; *cannot* go wrong names what makes no sense for it.
         """
+        if self.spares_queue and operation in OF_QUEUE:
+            return ""
         kind = self._limits.fault(operation)
         if not kind or kind in cannot or self.injected.total() >= self.most:
             return ""

@@ -70,8 +70,11 @@ class Wire:
         """
         Write down *what* happened to whom, if there is a journal.
         """
+        self.remark(f"{who.name:12} {what}")
+
+    def remark(self, what: str) -> None:
         if self.journal is not None:
-            self.journal.append(f"{asyncio.get_running_loop().time() - 1000:9.3f}  {who.name:12} {what}")
+            self.journal.append(f"{asyncio.get_running_loop().time() - 1000:9.3f}  {what}")
 
     def _do(self, do: Callable[[str], T], fault: str, answers: list[T], dying: Process | None) -> None:
         self.under_way -= 1
