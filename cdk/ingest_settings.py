@@ -7,6 +7,7 @@ from dataclasses import replace
 from firstlight.deploy import bundle, public_key
 from firstlight.identity import NamingRule
 from firstlight.regions import AwsRegion, FirstConnect
+from firstlight.registries import quotas
 from firstlight.registries.aws_announcements import TABLE
 from firstlight.settings import Settings
 
@@ -17,7 +18,11 @@ def of(region: AwsRegion, *, account: str, queue_url: str) -> Settings:
 
     Raises:
         RegionsError: the token key file holds no public key.
+        SettingsError: a quota is of no operation that firstlight calls.
     """
+    given = ",".join(region.quotas)
+    # The function would refuse it too, but at its first push.
+    quotas.parse(given)
     return Settings(
         # The console sends the account id as the token's audience.
         audience=region.audience or account,
@@ -28,6 +33,7 @@ def of(region: AwsRegion, *, account: str, queue_url: str) -> Settings:
         topic=region.topic,
         device_endpoint=region.device_endpoint,
         queue_url=queue_url,
+        quotas=given,
         # beside the handler, which runs in the folder of its code
         trusted_issuers_file=bundle.TRUSTED_ISSUERS if region.trusted_issuers else "",
         announcements_table=TABLE if region.first_connect is FirstConnect.ALLOW_LIST else "",

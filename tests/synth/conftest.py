@@ -120,6 +120,7 @@ stage = "prod_1"
 throttle_rate = 5
 throttle_burst = 7
 worker_concurrency = 9
+quotas = ["RegisterCertificateWithoutCA=100", "AttachPolicy=37.5"]
 log_retention_days = 400
 alarm_topic_arn = "arn:aws:sns:eu-central-1:210987654321:alarms"
 api_gateway_account_role = false

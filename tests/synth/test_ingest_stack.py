@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from cdk import ingest_settings
 from firstlight import pki, telemetry
+from firstlight.errors import SettingsError
 from firstlight.identity import Naming
 from firstlight.interop import Reply, Request
 from firstlight.outputs import IngestOutput
@@ -87,9 +89,20 @@ def test_every_setting_arrives(full: Synthesized, factory: Factory) -> None:
             trusted_issuers_file="trusted_issuers.pem",
             queue_url=settings.queue_url,
             announcements_table="FirstlightAnnouncements",
+            quotas="RegisterCertificateWithoutCA=100,AttachPolicy=37.5",
         )
         == settings
     )
+
+
+def test_a_quota_of_no_operation_is_refused_at_synth(full_region: AwsRegion) -> None:
+    """
+    And not at the function's first push.
+    """
+    region = replace(full_region, quotas=("AttachPolitely=3",))
+
+    with pytest.raises(SettingsError, match="'AttachPolitely' is no operation"):
+        ingest_settings.of(region, account="123456789012", queue_url="")
 
 
 @pytest.mark.parametrize("synthesized", ["committed", "full"])

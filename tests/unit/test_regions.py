@@ -54,6 +54,7 @@ def test_the_committed_file_names_two_regions() -> None:
         (f'[aws.eu-west-1]\n{_KEY}ca_certificates = "ca.pem"\n', "must be a list of strings"),
         (f"[aws.eu-west-1]\n{_KEY}throttle_rate = true\n", "must be a whole number"),
         (f"[aws.eu-west-1]\n{_KEY}throttle_rate = 0\n", "must be positive"),
+        (f'[aws.eu-west-1]\n{_KEY}quotas = ["AttachPolicy: 3"]\n', "'AttachPolicy: 3' in quotas is not of the form"),
         (f'[aws.eu-west-1]\n{_KEY}naming = "colour"\n', "must be one of serial, common-name, fingerprint"),
         (f'[aws.eu-west-1]\n{_KEY}account = "12"\n', "is not 12 digits"),
         (f"[aws.eu-west-1]\n{_KEY}ingest = false\njitp = false\n", "nothing to deploy"),

@@ -110,7 +110,12 @@ def _aws(name: str, how: dict[str, Any]) -> Direct:
     return Direct(
         cloud=Cloud.AWS,
         to=to,
-        settings=_settings(region, how, device_endpoint=region.device_endpoint, quotas=how["quotas"]),
+        settings=_settings(
+            region,
+            how,
+            device_endpoint=region.device_endpoint,
+            quotas=how["quotas"] or ",".join(region.quotas),
+        ),
         region=name,
         extras=extras,
         trusted=destination.trusted(region),

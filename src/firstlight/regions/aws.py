@@ -21,6 +21,7 @@ _THING_NAME = re.compile(r"[\w:-]{1,128}", re.ASCII)
 _MAX_GROUPS = 10
 # what an item of the table that counts has room for, and a device may do in an hour
 _CONNECTS = range(2, 1_001)
+_QUOTA = re.compile(r"[A-Za-z]+=\d+(\.\d+)?", re.ASCII)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 # What CloudWatch Logs takes, in days; 0 is for ever.
 _RETENTION = (
@@ -96,6 +97,8 @@ class AwsRegion:
     throttle_burst: int = 40
     # Batches of queued devices that are worked off at once.
     worker_concurrency: int = _LEAST_WORKERS
+    # The account's quotas that were raised, each "Operation=calls a second"; published defaults otherwise.
+    quotas: tuple[str, ...] = ()
     # Days; 0 keeps logs for ever.
     log_retention_days: int = 90
     # An SNS topic's ARN that hears the alarms; empty means they only show.
@@ -153,6 +156,9 @@ def _ingest_problems(region: AwsRegion) -> Iterator[str]:
         yield "throttle_rate and throttle_burst must be positive."
     if not _LEAST_WORKERS <= region.worker_concurrency <= _MOST_WORKERS:
         yield f"worker_concurrency is {region.worker_concurrency}; Lambda takes {_LEAST_WORKERS} to {_MOST_WORKERS}."
+    for quota in region.quotas:
+        if not _QUOTA.fullmatch(quota):
+            yield f"{quota!r} in quotas is not of the form RegisterCertificateWithoutCA=100."
     if not _STAGE.fullmatch(region.stage):
         yield f"stage {region.stage!r} is not 1 to 128 letters, digits and underscores."
     if not _THING_PREFIX.fullmatch(region.thing_prefix):
