@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from firstlight import boto, pki, push
+from firstlight import pki, push
 from firstlight.certificates import Certificate
 from firstlight.lifecycle.aws_retire import Retiring
 from firstlight.lifecycle.rows import Became, Row, Which
@@ -19,6 +19,7 @@ from firstlight.local.addresses import Addresses
 from firstlight.push import Entry
 from tests.command_line import Firstlight, runner
 from tests.local.conftest import Site
+from tests.local.mortal import Killed, Mortal
 from tests.local.test_laptop_devices import connect
 
 POLICY = "FirstlightDevice"
@@ -229,40 +230,15 @@ def test_a_retired_device_is_not_provisioned_just_in_time(
     assert "There is no thing" in firstlight("devices", "show", "to-be-retired").said
 
 
-class Killed(BaseException):
+def retired(mortal: Mortal, name: str, *, forget: bool = False, calls: int = 1000) -> Row | None:
     """
-    The process ended here.
+    Return what became of the device, None when death came first.
     """
-
-
-@dataclass
-class Mortal:
-    """
-    A client of AWS IoT that dies after a number of requests.
-    """
-
-    laptop: Addresses
-    left: int = 0
-
-    def __post_init__(self) -> None:
-        where = {"region": self.laptop.region, "endpoint_url": self.laptop.endpoint_url}
-        self.iot = boto.client("iot", **where, credentials=self.laptop.credentials, before=self._count)
-
-    def retire(self, name: str, *, forget: bool = False, calls: int = 1000) -> Row | None:
-        """
-        Return what became of it, None when death came first.
-        """
-        self.left = calls
-        try:
-            return Retiring(self.iot, forget=forget, really=True)(Which(name))
-        except Killed:
-            return None
-
-    def _count(self, operation: str) -> None:
-        del operation
-        if self.left <= 0:
-            raise Killed
-        self.left -= 1
+    mortal.left = calls
+    try:
+        return Retiring(mortal.iot, forget=forget, really=True)(Which(name))
+    except Killed:
+        return None
 
 
 @pytest.fixture(scope="module")
@@ -291,8 +267,8 @@ def test_a_crash_between_any_two_calls_loses_nothing(mortal: Mortal, iot: Any, s
         name = f"Infineon_{leaves[0].serial}"
         make_device(iot, name, leaves)
 
-        whole = mortal.retire(name, forget=forget, calls=calls)
-        finished = whole or mortal.retire(name, forget=forget)
+        whole = retired(mortal, name, forget=forget, calls=calls)
+        finished = whole or retired(mortal, name, forget=forget)
 
         assert finished is not None
         assert finished.became is Became.RETIRED, finished
@@ -312,7 +288,7 @@ def test_what_two_devices_share_is_not_taken_from_one(mortal: Mortal, iot: Any, 
     (arn,) = iot.list_thing_principals(thingName=one)["principals"]
     iot.attach_thing_principal(thingName=other, principal=arn)
 
-    row = mortal.retire(one)
+    row = retired(mortal, one)
 
     assert row is not None
     assert (Became.ERROR, True) == (row.became, other in row.message)

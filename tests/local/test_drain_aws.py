@@ -16,11 +16,14 @@ import pytest
 from firstlight import push, regions
 from firstlight.certificates import Certificate
 from firstlight.deploy import bundle, stacks
+from firstlight.lifecycle.aws_drain import AwsDrain
+from firstlight.lifecycle.aws_place import AwsPlace
 from firstlight.local.addresses import Addresses
 from firstlight.local.laptop_aws import AwsOnLaptop
 from firstlight.push import Answer, Entry
 from tests.command_line import Firstlight, runner
 from tests.local.conftest import REGION, Site
+from tests.local.mortal import Killed, Mortal
 from tests.local.test_laptop_devices import connect
 
 INGEST, JITP = f"FirstlightIngest-{REGION}", f"FirstlightJitp-{REGION}"
@@ -46,6 +49,7 @@ LISTS = [
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
 ]
+EMPTY = ("iot list_things", "iot list_certificates", "iot list_ca_certificates", "iot list_policies")
 
 
 @dataclass(frozen=True)
@@ -202,5 +206,27 @@ def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Fir
     assert own.bare | {"s3 list_buckets": bootstrap} == gone
     assert all(name.startswith("cdk-") for name in bootstrap)
 
-    (answer,) = replace(own, aws=own.laptop.deploy()).push(leaf)
-    assert answer.ok, answer
+    anew = replace(own, aws=own.laptop.deploy())
+    answers = anew.push(leaf, another)
+    assert [True, True] == [answer.ok for answer in answers], answers
+    _drain_dying(anew)
+    assert [set()] * 4 == [found for name, found in everything(own.aws).items() if name in EMPTY]
+
+
+def _drain_dying(own: Own) -> None:
+    """
+    Drain, killed after ever more calls to AWS IoT: each time it goes on where it broke off.
+    """
+    region = regions.load(own.site.regions).aws[0]
+    mortal = Mortal(own.aws)
+    place = AwsPlace(region, lambda service: mortal.iot if service == "iot" else own.aws.client(service))
+    for calls in range(5, 500, 5):
+        mortal.left = calls
+        try:
+            rows = list(AwsDrain(place, 2, really=True, revoked=False, tell=print).run())
+        except Killed:
+            continue
+        assert not [row for row in rows if not row.ok], rows
+        assert calls > 20
+        return
+    raise AssertionError("it never came to an end")
