@@ -102,7 +102,7 @@ def disable(
 
 
 @command.command()
-@click.option("--revoked", is_flag=True, help="Also certificates that are REVOKED.")
+@click.option("--revoked", is_flag=True, help="AWS: also certificates that are REVOKED.")
 @_devices
 @fleet_place.options
 def enable(

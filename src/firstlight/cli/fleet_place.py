@@ -47,7 +47,7 @@ _OPTIONS = (
         metavar="OPERATION=N",
         help="AWS: calls a second of an operation whose quota was raised; may be given again.",
     ),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON; of many, one object a line."),
 )
 
 
