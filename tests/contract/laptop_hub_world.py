@@ -10,9 +10,10 @@ from pathlib import Path
 from azure.identity.aio import ClientSecretCredential
 
 from firstlight.identity import DeviceIdentity
+from firstlight.importing.azure_blobs import AzureBlobs
 from firstlight.local.azure_cloud.access import HUB_REGISTRY_CONTRIBUTOR, HUB_TWIN_CONTRIBUTOR, Principal
 from firstlight.local.azure_cloud.server import serve
-from firstlight.local.azure_cloud.storage import QUEUE_DOMAIN, StorageAccount, StoredQueue
+from firstlight.local.azure_cloud.storage import BLOB_DOMAIN, QUEUE_DOMAIN, StorageAccount, StoredQueue
 from firstlight.local.azure_cloud.world import Hub, World
 from firstlight.local.mqtt import trust
 from firstlight.queues.azure_storage import StorageQueue
@@ -37,6 +38,7 @@ class LaptopHubWorld:
         world.storage[self.storage.name] = self.storage
         for name in (QUEUE, f"{QUEUE}-poison"):
             self.storage.queues[name] = StoredQueue(name)
+        self.storage.containers["manifests"] = {}
         self.registry = self.another_process()
 
     @classmethod
@@ -69,6 +71,21 @@ class LaptopHubWorld:
         queue = StorageQueue(url, credential=self._credential(secret), ca_file=self._ca_file, proxy=self._proxy)
         self._stack.push_async_callback(queue.close)
         return queue
+
+    def blobs(self, *roles: str) -> AzureBlobs:
+        """
+        Return the storage account's blobs, with *roles* on it.
+        """
+        for role in roles:
+            self._world.directory.assign(self._caller.object_id, role, self.storage.resource_id)
+        blobs = AzureBlobs(
+            f"{self.storage.name}.{BLOB_DOMAIN}",
+            credential=self._credential(""),
+            ca_file=self._ca_file,
+            proxy=self._proxy,
+        )
+        self._stack.push_async_callback(blobs.close)
+        return blobs
 
     @property
     def _ca_file(self) -> Path:

@@ -144,7 +144,7 @@ class StorageCalls:
             raise MissingError(
                 f"There is no {what} ({_code(answer)}).", hint="Check the settings, and what is deployed."
             )
-        raise RegistryError(f"{what} was refused with {_code(answer)}.")
+        raise RefusedError(f"{what} was refused with {_code(answer)}.", reason=_code(answer))
 
     def _unfinished(self, problem: str) -> UnfinishedError:
         return UnfinishedError(f"{self.host} {problem}.", hint="Try again.")
@@ -154,6 +154,16 @@ class MissingError(RegistryError):
     """
     What was asked for is not there.
     """
+
+
+class RefusedError(RegistryError):
+    """
+    The service would not; `reason` is its code.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def _code(answer: Answer) -> str:

@@ -22,12 +22,16 @@ class Role:
 
 _HUBS = "Microsoft.Devices/IotHubs"
 _SERVICES = "Microsoft.Devices/provisioningServices"
+_CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
 _QUEUES = "Microsoft.Storage/storageAccounts/queueServices/queues"
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 HUB_DATA_CONTRIBUTOR = "4fc6c259-987e-4a07-842e-c321cc9d413f"
 HUB_REGISTRY_CONTRIBUTOR = "4ea46cd5-c1b2-4a8e-910b-273211f9ce47"
 HUB_TWIN_CONTRIBUTOR = "494bdba2-168f-4f31-a0a1-191d2f7c028c"
+BLOB_DATA_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+BLOB_DATA_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 QUEUE_DATA_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
 QUEUE_DATA_READER = "19e7f393-937e-4f77-808e-94535e297925"
 QUEUE_MESSAGE_PROCESSOR = "8a0f0c08-91a1-4084-bc3d-661d67233fed"
@@ -46,6 +50,19 @@ ROLES = {
     DPS_DATA_CONTRIBUTOR: Role("Device Provisioning Service Data Contributor", data_actions=(f"{_SERVICES}/*",)),
     "10745317-c249-44a1-a5ce-3a4353c0bbd8": Role(
         "Device Provisioning Service Data Reader", data_actions=(f"{_SERVICES}/*/read",)
+    ),
+    BLOB_DATA_OWNER: Role(
+        "Storage Blob Data Owner", actions=(f"{_CONTAINERS}/*",), data_actions=(f"{_CONTAINERS}/blobs/*",)
+    ),
+    BLOB_DATA_CONTRIBUTOR: Role(
+        "Storage Blob Data Contributor",
+        actions=tuple(f"{_CONTAINERS}/{a}" for a in ("delete", "read", "write")),
+        data_actions=tuple(
+            f"{_CONTAINERS}/blobs/{a}" for a in ("delete", "read", "write", "move/action", "add/action")
+        ),
+    ),
+    BLOB_DATA_READER: Role(
+        "Storage Blob Data Reader", actions=(f"{_CONTAINERS}/read",), data_actions=(f"{_CONTAINERS}/blobs/read",)
     ),
     QUEUE_DATA_CONTRIBUTOR: Role(
         "Storage Queue Data Contributor",

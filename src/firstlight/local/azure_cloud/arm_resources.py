@@ -11,14 +11,12 @@ from typing import Any
 from firstlight.local.azure_cloud import arm_certificates
 from firstlight.local.azure_cloud.access import Principal
 from firstlight.local.azure_cloud.arm_links import linked_host
+from firstlight.local.azure_cloud.arm_storage import StorageResources
 from firstlight.local.azure_cloud.rest import Refusal
-from firstlight.local.azure_cloud.storage import StorageAccount, StoredQueue
 from firstlight.local.azure_cloud.world import Dps, Hub, World, new_etag
 
 HUBS = "microsoft.devices/iothubs"
 SERVICES = "microsoft.devices/provisioningservices"
-STORAGE = "microsoft.storage/storageaccounts"
-QUEUES = f"{STORAGE}/queueservices/queues"
 CERTIFICATES = (f"{HUBS}/certificates", f"{SERVICES}/certificates")
 
 _LAST = re.compile(r"(?P<scope>.*)/providers/(?P<namespace>[^/]+)/(?P<pairs>.+)", re.IGNORECASE)
@@ -68,15 +66,15 @@ class Resources:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._storage = StorageResources(world)
         self._creating: dict[str, Callable[[ResourceId, dict[str, Any], dict[str, Any]], None]] = {
             HUBS: self._put_hub,
             SERVICES: self._put_dps,
             "microsoft.authorization/roleassignments": self._assign,
             "microsoft.managedidentity/userassignedidentities": self._put_identity,
             "microsoft.web/sites": self._put_site,
-            STORAGE: self._put_storage,
-            QUEUES: self._put_queue,
             "microsoft.insights/components": self._put_insights,
+            **self._storage.creating,
         }
 
     def owner(self, hub_or_dps: str) -> Hub | Dps:
@@ -165,14 +163,11 @@ class Resources:
                 hub.tell("deleted", hub.devices.pop(device.id))
         elif resource.kind == SERVICES:
             self._world.services.pop(resource.name.lower())
-        elif resource.kind == STORAGE:
-            self._world.storage.pop(resource.name, None)
-        elif resource.kind == QUEUES and resource.names[0] in self._world.storage:
-            self._world.storage[resource.names[0]].queues.pop(resource.name, None)
         elif resource.kind == "microsoft.authorization/roleassignments":
             directory.assignments.discard(_assignment(resource, shown["properties"]))
         if identity := directory.identity_of(resource.text):
             directory.principals.remove(identity)
+        self._storage.forget(resource)
 
     def _require_group(self, resource: ResourceId) -> None:
         group = re.match(r"/subscriptions/[^/]+/resourceGroups/([^/]+)", resource.text, re.IGNORECASE)
@@ -248,18 +243,6 @@ class Resources:
     @staticmethod
     def _put_site(resource: ResourceId, shown: dict[str, Any], _before: dict[str, Any]) -> None:
         shown["properties"] |= {"defaultHostName": f"{resource.name.lower()}.azurewebsites.net", "state": "Running"}
-
-    def _put_storage(self, resource: ResourceId, shown: dict[str, Any], _before: dict[str, Any]) -> None:
-        name = resource.name
-        self._world.storage.setdefault(name, StorageAccount(name, resource.text))
-        ends = {service: f"https://{name}.{service}.core.windows.net/" for service in ("blob", "queue")}
-        shown["properties"] |= {"primaryEndpoints": ends}
-
-    def _put_queue(self, resource: ResourceId, _shown: dict[str, Any], _before: dict[str, Any]) -> None:
-        account = self._world.storage.get(resource.names[0])
-        if account is None:
-            raise _not_found(resource.text)
-        account.queues.setdefault(resource.name, StoredQueue(resource.name))
 
     @staticmethod
     def _put_insights(_resource: ResourceId, shown: dict[str, Any], before: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ The one who owns the laptop's subscription.
 from dataclasses import dataclass, field
 
 from firstlight.local.azure_cloud.access import (
+    BLOB_DATA_CONTRIBUTOR,
     DPS_DATA_CONTRIBUTOR,
     HUB_DATA_CONTRIBUTOR,
     OWNER,
@@ -14,7 +15,7 @@ from firstlight.local.azure_cloud.access import (
 from firstlight.local.azure_cloud.world import World
 
 # Owner alone has no data actions: without the others no enrollment is made and no twin read, as on Azure.
-_ROLES = (OWNER, HUB_DATA_CONTRIBUTOR, DPS_DATA_CONTRIBUTOR, QUEUE_DATA_CONTRIBUTOR)
+_ROLES = (OWNER, HUB_DATA_CONTRIBUTOR, DPS_DATA_CONTRIBUTOR, BLOB_DATA_CONTRIBUTOR, QUEUE_DATA_CONTRIBUTOR)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from contextlib import suppress
 # Host names as patterns; the ones that do not exist among them are the REST server's to refuse.
 _KNOWN = re.compile(
     r"([a-z0-9-]+\.azure-devices\.net|[a-z0-9-]+\.azure-devices-provisioning\.net"
-    r"|[a-z0-9]+\.queue\.core\.windows\.net|[a-z0-9-]+(\.scm)?\.azurewebsites\.net"
+    r"|[a-z0-9]+\.(blob|queue)\.core\.windows\.net|[a-z0-9-]+(\.scm)?\.azurewebsites\.net"
     r"|login\.microsoftonline\.com|management\.azure\.com)",
     re.IGNORECASE,
 )

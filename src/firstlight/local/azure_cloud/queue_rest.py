@@ -50,6 +50,7 @@ class QueueService:
                 f"{account.resource_id}/queueServices/default/queues/{call.names['queue']}",
                 "queueServices/queues",
                 wanted,
+                data=wanted != ("read",),
             )
             return handler(account.queue(call.names["queue"]), call)
 

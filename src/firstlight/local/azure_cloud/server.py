@@ -24,6 +24,7 @@ from aiohttp import web
 from firstlight import pki
 from firstlight.errors import FirstlightError
 from firstlight.local.azure_cloud.arm_rest import ResourceManager
+from firstlight.local.azure_cloud.blob_rest import BlobService
 from firstlight.local.azure_cloud.devices import Devices, serve_devices
 from firstlight.local.azure_cloud.dps_rest import DpsService
 from firstlight.local.azure_cloud.entra import Entra
@@ -35,7 +36,7 @@ from firstlight.local.azure_cloud.operator_account import Operator
 from firstlight.local.azure_cloud.proxy import LONGEST_HEAD, Proxy
 from firstlight.local.azure_cloud.queue_rest import QueueService
 from firstlight.local.azure_cloud.site_rest import SITE_DOMAIN, SiteService
-from firstlight.local.azure_cloud.storage import QUEUE_DOMAIN
+from firstlight.local.azure_cloud.storage import BLOB_DOMAIN, QUEUE_DOMAIN
 from firstlight.local.azure_cloud.storage_access import StorageAccess
 from firstlight.local.azure_cloud.throttle import Throttle
 from firstlight.local.azure_cloud.tokens import LOGIN_HOST, Tokens
@@ -55,12 +56,15 @@ NAMES = (
     f"*.{HUB_DOMAIN}",
     f"*.{DPS_DOMAIN}",
     f"*.{SCM_DOMAIN}",
+    f"*.{BLOB_DOMAIN}",
     f"*.{QUEUE_DOMAIN}",
     f"*.{SITE_DOMAIN}",
     "localhost",
 )
 _HTTPS, _MQTTS = 443, 8883
 _MAX_PACKAGE = 256 * 2**20
+# Azure takes more at once; larger ones come in blocks.
+_MAX_BLOB = 64 * 2**20
 # The Functions host's.
 _MAX_PUSH = 100 * 2**20
 _GOODBYE = 1.0  # seconds for answers under way
@@ -120,12 +124,14 @@ async def serve(world: World, folder: Path, *, listener: socket.socket, secret: 
 def _services(world: World, tokens: Tokens, throttle: Throttle, entra: Entra, sites: SiteService) -> list[Service]:
     hubs, dps = HubService(world, tokens, throttle), DpsService(world, tokens, throttle)
     arm, kudu = ResourceManager(world, tokens), KuduService(world, tokens)
-    queues = QueueService(StorageAccess(world, tokens), time.monotonic)
+    access = StorageAccess(world, tokens)
+    queues, blobs = QueueService(access, time.monotonic), BlobService(world, access)
     return [
         Service(_named(HUB_DOMAIN), hubs.routes, hubs.refuse),
         Service(_named(DPS_DOMAIN), dps.routes, dps.refuse),
         Service(re.compile(re.escape(LOGIN_HOST)), entra.routes, entra.refuse),
         Service(re.compile(re.escape(_MANAGEMENT_HOST)), arm.routes, arm.refuse),
+        Service(_named(BLOB_DOMAIN), blobs.routes, blobs.refuse, max_body=_MAX_BLOB),
         Service(_named(QUEUE_DOMAIN), queues.routes, queues.refuse),
         Service(_named(SCM_DOMAIN), kudu.routes, kudu.refuse, max_body=_MAX_PACKAGE),
         Service(_named(SITE_DOMAIN), sites, sites.refuse, max_body=_MAX_PUSH),

@@ -1,5 +1,5 @@
 """
-A storage account's queues, in memory: messages that are hidden for a while, and come again unless they are deleted.
+Storage accounts in memory: blobs, and queues whose messages are hidden for a while and come again unless deleted.
 """
 
 import secrets
@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from firstlight.local.azure_cloud.rest import Refusal
 
+BLOB_DOMAIN = "blob.core.windows.net"
 QUEUE_DOMAIN = "queue.core.windows.net"
 
 
@@ -70,14 +71,27 @@ class StoredQueue:
 
 
 @dataclass
+class StoredBlob:
+    """
+    A block blob.
+    """
+
+    data: bytes = field(repr=False)
+    content_type: str
+    etag: str = field(default_factory=lambda: f"0x{secrets.token_hex(8).upper()}")
+
+
+@dataclass
 class StorageAccount:
     """
-    A storage account and what is in it.
+    A storage account and what is in it; `blocks`, by container, blob and id, are not part of a blob yet.
     """
 
     name: str
     resource_id: str
     queues: dict[str, StoredQueue] = field(default_factory=dict)
+    containers: dict[str, dict[str, StoredBlob]] = field(default_factory=dict)
+    blocks: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
 
     def queue(self, name: str) -> StoredQueue:
         """

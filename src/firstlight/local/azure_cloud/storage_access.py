@@ -44,9 +44,10 @@ class StorageAccess:
             raise Refusal(404, "ResourceNotFound", f"There is no storage account {name}.")
         return self._world.storage[name]
 
-    def require(self, call: Call, scope: str, kind: str, actions: Iterable[str]) -> None:
+    def require(self, call: Call, scope: str, kind: str, actions: Iterable[str], *, data: bool) -> None:
         """
-        Check the caller's token, and that one of *actions* of *kind* is allowed to it at *scope*.
+        Check the caller's token, and that one of *actions* of *kind* is allowed to it at *scope*; most are *data*
+        actions, though to read what a queue is, is none.
 
         Raises:
             Refusal: it is not.
@@ -58,17 +59,9 @@ class StorageAccess:
         except TokenRefusedError as e:
             raise Refusal(401, "InvalidAuthenticationInfo", str(e)) from e
         directory = self._world.directory
-        # Reading what a queue or a container is, is a management action even here.
-        if not any(
-            directory.allows(principal, f"{_ACCOUNTS}/{kind}/{action}", scope, data=_is_data(action))
-            for action in actions
-        ):
+        if not any(directory.allows(principal, f"{_ACCOUNTS}/{kind}/{action}", scope, data=data) for action in actions):
             raise Refusal(
                 403,
                 "AuthorizationPermissionMismatch",
                 "This request is not authorized to perform this operation using this permission.",
             )
-
-
-def _is_data(action: str) -> bool:
-    return "/" in action

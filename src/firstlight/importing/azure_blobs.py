@@ -1,0 +1,104 @@
+"""
+Blobs of an Azure Storage account, to and from files, a megabyte at a time: a function has little memory.
+
+REST: Get Blob with a range, Put Block, Put Block List.
+"""
+
+import asyncio
+import base64
+import re
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from azure.core.credentials_async import AsyncTokenCredential
+
+from firstlight.errors import ManifestError, RegistryError
+from firstlight.queues.azure_storage_calls import MissingError, RefusedError, StorageCalls
+
+READER, WRITER = "Storage Blob Data Reader", "Storage Blob Data Contributor"
+_PIECE = 2**20
+# Seconds for one piece, repetitions included.
+_PATIENCE = 60.0
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
+_EMPTY = "InvalidRange"
+
+
+class AzureBlobs:
+    """
+    The blobs of the account at *host*, as in contoso.blob.core.windows.net; `container/name` is a blob's path.
+    """
+
+    def __init__(
+        self, host: str, *, credential: AsyncTokenCredential, ca_file: Path | None = None, proxy: str = ""
+    ) -> None:
+        self._calls = StorageCalls(host, credential=credential, ca_file=ca_file, proxy=proxy)
+
+    async def download(self, path: str, to: Path, *, limit: int) -> None:
+        """
+        Write the blob at *path* to the file *to*.
+
+        Raises:
+            ManifestError: it is larger than *limit* bytes, or is not there.
+            RegistryError: the account refuses it, or fails again and again.
+        """
+        with to.open("wb") as file:
+            at, total, etag = 0, 1, ""
+            while at < total:
+                headers = {"x-ms-range": f"bytes={at}-{at + _PIECE - 1}"} | ({"If-Match": etag} if etag else {})
+                try:
+                    answer = await self._calls.call("GET", f"/{path}", headers=headers, role=READER, deadline=_soon())
+                except MissingError as e:
+                    raise ManifestError(f"{path} is not there any more.") from e
+                except RefusedError as e:
+                    if e.reason == _EMPTY and not at:
+                        return
+                    raise
+                total, etag = _total(answer.headers.get("Content-Range", "")), answer.headers.get("ETag", "")
+                if total > limit:
+                    raise ManifestError(
+                        f"{path} is larger than {limit} bytes.", hint="Use `firstlight import`, or split it."
+                    )
+                file.write(answer.body)
+                at += len(answer.body)
+
+    async def upload(self, path: str, file: Path) -> None:
+        """
+        Write *file* to the blob at *path*, as CSV; it is there whole or not at all.
+
+        Raises:
+            RegistryError: the account refuses it, or fails again and again.
+        """
+        blocks: list[str] = []
+        with file.open("rb") as pieces:
+            while piece := pieces.read(_PIECE):
+                blocks.append(base64.b64encode(f"{len(blocks):06}".encode()).decode())
+                query = {"comp": "block", "blockid": blocks[-1]}
+                await self._calls.call("PUT", f"/{path}", query, piece, role=WRITER, deadline=_soon())
+        listed = "".join(f"<Latest>{escape(block)}</Latest>" for block in blocks)
+        body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
+        await self._calls.call(
+            "PUT",
+            f"/{path}",
+            {"comp": "blocklist"},
+            body.encode(),
+            headers={"x-ms-blob-content-type": "text/csv; charset=utf-8", "Content-Type": "application/xml"},
+            role=WRITER,
+            deadline=_soon(),
+        )
+
+    async def close(self) -> None:
+        """
+        Close the connections and the credential.
+        """
+        await self._calls.close()
+
+
+def _total(content_range: str) -> int:
+    found = _TOTAL.fullmatch(content_range)
+    if found is None:
+        raise RegistryError("The storage account answered a range without saying of what.")
+    return int(found[1])
+
+
+def _soon() -> float:
+    return asyncio.get_running_loop().time() + _PATIENCE

@@ -1,0 +1,67 @@
+"""
+Manifests from a storage account and reports to it, piece by piece, in the right order, or one clear sentence.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from firstlight.errors import ManifestError, RegistryError
+from firstlight.local.azure_cloud.access import BLOB_DATA_CONTRIBUTOR, BLOB_DATA_READER
+from tests.contract.conftest import InLaptopHub
+from tests.contract.laptop_hub_world import LaptopHubWorld
+
+_LIMIT = 2**30
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**20, 3 * 2**20 + 1])
+def test_a_file_comes_back_as_it_went(in_laptop_hub: InLaptopHub, tmp_path: Path, size: int) -> None:
+    """
+    Whatever its size; a report says that it is CSV.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        blobs = world.blobs(BLOB_DATA_CONTRIBUTOR)
+        (tmp_path / "there").write_bytes((b"0123456789abcde" * (size // 15 + 1))[:size])
+
+        await blobs.upload("manifests/line 7/reel ü.csv", tmp_path / "there")
+        await blobs.download("manifests/line 7/reel ü.csv", tmp_path / "back", limit=_LIMIT)
+
+        assert (tmp_path / "there").read_bytes() == (tmp_path / "back").read_bytes()
+        (blob,) = world.storage.containers["manifests"].values()
+        assert "text/csv; charset=utf-8" == blob.content_type
+
+    in_laptop_hub(promise)
+
+
+def test_what_is_not_there_or_too_large_is_said(in_laptop_hub: InLaptopHub, tmp_path: Path) -> None:
+    """
+    Before much of it was fetched.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        blobs = world.blobs(BLOB_DATA_CONTRIBUTOR)
+        (tmp_path / "there").write_bytes(b"x" * 100)
+        await blobs.upload("manifests/reel.csv", tmp_path / "there")
+
+        with pytest.raises(ManifestError, match=r"manifests/reel\.csv is larger than 99 bytes"):
+            await blobs.download("manifests/reel.csv", tmp_path / "back", limit=99)
+        with pytest.raises(ManifestError, match=r"manifests/other\.csv is not there any more"):
+            await blobs.download("manifests/other.csv", tmp_path / "back", limit=99)
+
+    in_laptop_hub(promise)
+
+
+def test_the_role_that_is_missing_is_named(in_laptop_hub: InLaptopHub, tmp_path: Path) -> None:
+    """
+    Reading is one, writing another.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        (tmp_path / "there").write_bytes(b"x")
+        with pytest.raises(RegistryError, match="role Storage Blob Data Reader"):
+            await world.blobs().download("manifests/reel.csv", tmp_path / "back", limit=_LIMIT)
+        with pytest.raises(RegistryError, match="role Storage Blob Data Contributor"):
+            await world.blobs(BLOB_DATA_READER).upload("manifests/reel.csv", tmp_path / "there")
+
+    in_laptop_hub(promise)
