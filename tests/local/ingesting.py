@@ -14,7 +14,9 @@ from yarl import URL
 
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.ingest import Handler, Limits, listening
+from firstlight.inspection import Inspector
 from firstlight.interop import Interop
+from firstlight.overflow import Overflow
 from firstlight.provision import Admission, Registration, Registry
 from firstlight.registries.memory import MemoryRegistry
 from firstlight.telemetry import Source
@@ -61,6 +63,8 @@ async def ingest(
     guard: Guard | None = None,
     limits: Limits | None = None,
     deadline: float = 25,
+    overflow: Overflow | None = None,
+    inspector: Inspector | None = None,
     **where: Any,
 ) -> AsyncIterator[Served]:
     """
@@ -73,6 +77,8 @@ async def ingest(
         admission=Admission(rule=NamingRule(prefix="Infineon_")),
         topic="iqs",
         now=at_noon,
+        overflow=overflow,
+        inspector=inspector,
     )
     source = Source(region="eu-west-1", function="ingest")
     handler = Handler(interop, deadline=deadline, source=source, write=log.append, limits=limits)

@@ -80,6 +80,23 @@ def test_a_rehearsal_needs_no_cloud(reel: Path) -> None:
     ]
 
 
+def test_devices_can_be_asked_about(reel: Path) -> None:
+    """
+    READY once they are pushed, with 0; a rehearsal has no queue, so it answers at once whatever is preferred.
+    """
+    (reel / "z-ca.pem").unlink()
+    with _serving("--cloud", "memory") as (url, _):
+        before = _run("push", reel, "--url", url, "--status")
+        pushed = _run("push", reel, "--url", url, "--async", "--json")
+        after = _run("push", reel, "--url", url, "--status")
+
+    assert (1, 0, 0) == (before.returncode, pushed.returncode, after.returncode)
+    assert "0 READY, 3 UNKNOWN, 0 ERROR" in before.stdout
+    assert "0 PENDING, 3 SUCCESS, 0 ERROR" in pushed.stderr
+    assert "3 READY, 0 ERROR" in after.stdout
+    assert 3 == after.stdout.count("memory.invalid")
+
+
 def test_answers_come_as_json(reel: Path) -> None:
     """
     Nothing else is on stdout then; 0 says that all succeeded.

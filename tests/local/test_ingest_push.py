@@ -14,9 +14,14 @@ import pytest
 from aiohttp import web
 
 from firstlight import pki
-from firstlight.push import Answer, Entry, Transport, basic, bearer, push
+from firstlight.backlog import work
+from firstlight.identity import NamingRule
+from firstlight.provision import Admission
+from firstlight.push import ASYNC, STATUS, Answer, Ask, Entry, Transport, basic, bearer, push
+from firstlight.queues.memory import MemoryQueue
+from firstlight.registries.memory import MemoryRegistry
 from firstlight.tokens import Bearer, FixedKey, VerificationKey
-from tests.factory import Factory
+from tests.factory import Factory, at_noon
 from tests.local.ingesting import ingest
 
 FACTORY = Factory()
@@ -330,3 +335,26 @@ def test_nothing_to_push_asks_nobody() -> None:
         return await push([], url="http://127.0.0.1:9", authorization=ME)
 
     assert [] == asyncio.run(run())
+
+
+def test_a_push_need_not_wait_for_the_cloud() -> None:
+    """
+    PENDING from the server, QUEUED when asked, READY when a worker has been there; never pushed is UNKNOWN.
+    """
+
+    async def promise() -> list[list[str]]:
+        queue, registry, stranger = MemoryQueue(), MemoryRegistry("memory.example"), Entry("s", FACTORY.leaf().der)
+        pushed = [Entry(f"r{i}", FACTORY.leaf().der) for i in range(3)]
+        async with ingest(registry, overflow=queue, inspector=registry) as served:
+
+            async def said(asked: Ask, *entries: Entry) -> list[str]:
+                answers = await push(entries, url=served.url, authorization=ME, asked=asked)
+                return [answer.status for answer in answers]
+
+            first = [await said(ASYNC, *pushed), await said(STATUS, *pushed, stranger)]
+            messages = await queue.receive(wait=1)
+            admission = Admission(rule=NamingRule(prefix="Infineon_"))
+            await work(messages, registry, admission=admission, now=at_noon, deadline=0)
+            return [*first, await said(STATUS, *pushed)]
+
+    assert [["PENDING"] * 3, ["QUEUED"] * 3 + ["UNKNOWN"], ["READY"] * 3] == asyncio.run(promise())

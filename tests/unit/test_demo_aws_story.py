@@ -17,7 +17,7 @@ from firstlight.demo.aws import AwsStory
 from firstlight.demo.cast import Cast, assemble
 from firstlight.demo.inventory import Inventory
 from firstlight.push import Answer, Entry
-from firstlight.push.answers import Status
+from firstlight.push.asking import Status
 from firstlight.verify.checks import FORBIDDEN, WANTED, Checks
 from firstlight.verify.reasons import Reason
 from firstlight.verify.report import Attempt, Check, MqttVersion, Outcome, Report

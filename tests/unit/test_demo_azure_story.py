@@ -18,7 +18,7 @@ from firstlight.demo.azure import AzureStory
 from firstlight.demo.cast import Cast, assemble
 from firstlight.demo.findings import Findings
 from firstlight.push import Answer, Entry
-from firstlight.push.answers import Status
+from firstlight.push.asking import Status
 from firstlight.verify.azure_checks import AzureChecks
 from firstlight.verify.azure_target import AzureTarget
 from firstlight.verify.reasons import Reason

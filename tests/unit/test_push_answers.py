@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from firstlight.push import Entry
-from firstlight.push.answers import Answer, Status, match
+from firstlight.push.answers import Answer, match
+from firstlight.push.asking import ASYNC, STATUS, Status
 
 A, B = Entry("a", b"", "a.pem"), Entry("b", b"", "b.pem")
 
@@ -109,3 +110,42 @@ def test_a_body_that_is_no_list_is_an_error_of_every_entry(body: bytes, message:
     In one sentence, the same for each.
     """
     assert [message, message] == [a.message for a in match([A, B], body)]
+
+
+def test_a_status_is_what_the_device_is_and_lacks() -> None:
+    """
+    READY has its endpoint, INCOMPLETE what is missing; only READY is good.
+    """
+    body = json.dumps(
+        [
+            {"ref": "a", "status": "READY", "endpoint": "host"},
+            {"ref": "b", "status": "INCOMPLETE", "missing": ["the policy P"]},
+        ]
+    ).encode()
+
+    ready, incomplete = match([A, B], body, STATUS)
+
+    assert (Status.READY, "host", True) == (ready.status, ready.endpoint, ready.ok)
+    assert (Status.INCOMPLETE, ("the policy P",), False) == (incomplete.status, incomplete.missing, incomplete.ok)
+
+
+def test_only_what_was_asked_for_is_an_answer() -> None:
+    """
+    A push is not PENDING for whoever did not prefer it, and no device is SUCCESS.
+    """
+    body = json.dumps([{"ref": "a", "status": "PENDING"}, {"ref": "b", "status": "UNKNOWN"}]).encode()
+
+    assert [Status.ERROR, Status.ERROR] == [a.status for a in match([A, B], body)]
+    assert [Status.PENDING, Status.ERROR] == [a.status for a in match([A, B], body, ASYNC)]
+    assert [Status.ERROR, Status.UNKNOWN] == [a.status for a in match([A, B], body, STATUS)]
+
+
+def test_a_server_that_knows_no_status_is_one_sentence() -> None:
+    """
+    The reference's, say; asking it again would not help.
+    """
+    body = b'{"message":"Not yet implemented.","action":"status"}'
+
+    assert [("The server does not say what devices are.", False)] * 2 == [
+        (a.message, a.again) for a in match([A, B], body, STATUS)
+    ]

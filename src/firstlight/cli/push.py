@@ -5,6 +5,7 @@
 import asyncio
 import sys
 import time
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,20 @@ from typing import Any
 import click
 
 from firstlight.cli import api_access, output, plain
-from firstlight.push import Answer, Entry, Transport, interop_url, push, read
+from firstlight.errors import UsageError
+from firstlight.push import (
+    ASYNC,
+    PROVISION,
+    STATUS,
+    Answer,
+    Ask,
+    Entry,
+    Status,
+    Transport,
+    interop_url,
+    push,
+    read,
+)
 
 _FILE = click.Path(path_type=Path)
 
@@ -33,6 +47,8 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--retry", default=0, show_default=True, type=click.IntRange(0, 20), help="Times ERRORs are pushed again."
 )
+@click.option("--async", "later", is_flag=True, help="Prefer an answer before anything is provisioned.")
+@click.option("--status", "status", is_flag=True, help="Push nothing; ask what each device is now.")
 @click.option("--timeout", default=60, show_default=True, type=click.IntRange(1, 600), help="Seconds for a request.")
 @click.option("--trust", type=_FILE, help="CA certificate (PEM) of the server, if the system does not know it.")
 @click.option("--insecure", is_flag=True, help="Send credentials over plain http to another machine.")
@@ -47,6 +63,8 @@ def command(
     chunk: int,
     clients: int,
     retry: int,
+    later: bool,
+    status: bool,
     timeout: int,
     trust: Path | None,
     insecure: bool,
@@ -56,8 +74,13 @@ def command(
     Push the certificates of FILE... to an ingest API and print what became of each.
 
     FILE is a certificate or chain (PEM, DER), a folder of them, or a Cloud ID manifest (CSV with
-    the columns device_id, group_id, certificate).  Exit status: 0 all SUCCESS, 1 any ERROR.
+    the columns device_id, group_id, certificate).  With --async the API queues them and answers PENDING;
+    with --status it says what each device is, and --retry asks again about those that are not READY.
+    Exit status: 0 all SUCCESS, PENDING or READY, 1 any other.
     """
+    if later and status:
+        raise UsageError("--async and --status exclude each other.")
+    asked = STATUS if status else ASYNC if later else PROVISION
     authorization = api_access.authorization(token_key, audience, credentials)
     route = interop_url(url, insecure=insecure)
     transport = Transport(
@@ -73,24 +96,34 @@ def command(
         clients=clients,
         retries=retry,
         transport=transport,
+        asked=asked,
     )
-    _report(answers, entries, time.monotonic() - started, as_json=as_json)
+    _report(answers, asked, time.monotonic() - started, as_json=as_json)
     sys.exit(0 if all(answer.ok for answer in answers) else 1)
 
 
-def _pushed(entries: list[Entry], **how: Any) -> list[Answer]:
+def _pushed(entries: list[Entry], *, asked: Ask, **how: Any) -> list[Answer]:
     with output.progress() as bar:
-        task = bar.add_task("pushing", total=len(entries))
-        return asyncio.run(push(entries, **how, on_progress=lambda count: bar.advance(task, count)))
+        task = bar.add_task("asking" if asked is STATUS else "pushing", total=len(entries))
+        return asyncio.run(push(entries, **how, asked=asked, on_progress=lambda count: bar.advance(task, count)))
 
 
-def _report(answers: list[Answer], entries: list[Entry], seconds: float, *, as_json: bool) -> None:
-    good = sum(answer.ok for answer in answers)
-    summary = f"{good} SUCCESS, {len(entries) - good} ERROR in {seconds:.1f} s."
+def _report(answers: list[Answer], asked: Ask, seconds: float, *, as_json: bool) -> None:
+    summary = f"{_counted(answers, asked)} in {seconds:.1f} s."
     if as_json:
-        output.print_json([{k: v for k, v in asdict(a).items() if v != "" and k != "again"} for a in answers])
+        output.print_json([{k: v for k, v in asdict(a).items() if v not in ("", ()) and k != "again"} for a in answers])
         click.echo(summary, err=True)
         return
-    rows = ((a.ref, a.source, a.status, a.endpoint if a.ok else a.message) for a in answers)
-    output.print_table(("ref", "file", "status", "endpoint or message"), ([plain(c) for c in row] for row in rows))
+    rows = ((a.ref, a.source, a.status, a.endpoint or a.message or ", ".join(a.missing)) for a in answers)
+    last = "endpoint, or what is missing" if asked is STATUS else "endpoint or message"
+    output.print_table(("ref", "file", "status", last), ([plain(c) for c in row] for row in rows))
     click.echo(summary)
+
+
+def _counted(answers: list[Answer], asked: Ask) -> str:
+    """
+    Say how many there are of each status; of the one that is hoped for and of ERROR even if there is none.
+    """
+    counts = Counter(answer.status for answer in answers)
+    shown = [s for s in asked.statuses if counts[s] or s in (asked.statuses[0], Status.ERROR)]
+    return ", ".join(f"{counts[s]} {s}" for s in shown)

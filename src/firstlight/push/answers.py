@@ -5,19 +5,10 @@ What a server answered to a push, held against what was pushed.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from firstlight.push.asking import GOOD, PROVISION, STATUS, Ask, Status
 from firstlight.push.entries import Entry
-
-
-class Status(StrEnum):
-    """
-    The protocol's two statuses of an entry.
-    """
-
-    SUCCESS = "SUCCESS"
-    ERROR = "ERROR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +16,8 @@ class Answer:
     """
     What became of one entry.  `endpoint` and `topic` belong to SUCCESS, `message` to ERROR.
 
-    `again` is False when pushing the same again cannot change the answer, as after a 401.
+    Of a status request `endpoint` belongs to READY, and `missing` is what the device lacks.  `again` is
+    False when asking the same again cannot change the answer, as after a 401.
     """
 
     ref: str
@@ -35,10 +27,14 @@ class Answer:
     topic: str = ""
     message: str = ""
     again: bool = True
+    missing: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
-        return self.status is Status.SUCCESS
+        """
+        Whether it needs nothing more of whoever asked.
+        """
+        return self.status in GOOD
 
 
 def refused(entries: Sequence[Entry], message: str, *, again: bool = True) -> list[Answer]:
@@ -48,9 +44,9 @@ def refused(entries: Sequence[Entry], message: str, *, again: bool = True) -> li
     return [_error(entry, message, again=again) for entry in entries]
 
 
-def match(entries: Sequence[Entry], body: bytes) -> list[Answer]:
+def match(entries: Sequence[Entry], body: bytes, asked: Ask = PROVISION) -> list[Answer]:
     """
-    Return one answer per entry of the chunk, in order, from the body of a 200.
+    Return one answer per entry of the chunk, in order, from the body of a 200 or 202.
 
     An entry's answer stands at its position and bears its ref.  Whatever does not is an ERROR of
     the entry it concerns, or of the last one if it concerns none: a server that loses count is
@@ -61,13 +57,15 @@ def match(entries: Sequence[Entry], body: bytes) -> list[Answer]:
     except (ValueError, RecursionError):
         return refused(entries, "The server's answer is not JSON.")
     if not isinstance(given, list):
+        if asked is STATUS and isinstance(given, dict) and given.get("action") == STATUS.action:
+            return refused(entries, "The server does not say what devices are.", again=False)
         return refused(entries, "The server's answer is not a list.")
-    answers = [_at(position, entry, given) for position, entry in enumerate(entries)]
+    answers = [_at(position, entry, given, asked) for position, entry in enumerate(entries)]
     _blame_surplus(answers, entries, given[len(entries) :])
     return answers
 
 
-def _at(position: int, entry: Entry, given: list[Any]) -> Answer:
+def _at(position: int, entry: Entry, given: list[Any], asked: Ask) -> Answer:
     if position >= len(given):
         return _error(entry, "The server gave no answer for this entry.")
     found = given[position]
@@ -75,13 +73,25 @@ def _at(position: int, entry: Entry, given: list[Any]) -> Answer:
         return _error(entry, "The server's answer at this entry's place is not an object.")
     if found.get("ref") != entry.ref:
         return _error(entry, f"The server's answer at this entry's place is for {_quoted(found.get('ref'))}.")
-    match found.get("status"):
-        case Status.SUCCESS:
-            return _success(entry, found)
-        case Status.ERROR:
-            return _error(entry, str(found.get("message") or "The server gave no reason."))
-        case other:
-            return _error(entry, f"The server's answer has the status {_quoted(other)}.")
+    return _answer(entry, found, asked)
+
+
+def _answer(entry: Entry, found: dict[str, Any], asked: Ask) -> Answer:
+    status = found.get("status")
+    if status not in asked.statuses:
+        return _error(entry, f"The server's answer has the status {_quoted(status)}.")
+    if status == Status.SUCCESS:
+        return _success(entry, found)
+    if status == Status.ERROR:
+        return _error(entry, str(found.get("message") or "The server gave no reason."))
+    endpoint, missing = found.get("endpoint"), found.get("missing")
+    return Answer(
+        entry.ref,
+        entry.source,
+        Status(status),
+        endpoint if isinstance(endpoint, str) else "",
+        missing=tuple(map(str, missing)) if isinstance(missing, list) else (),
+    )
 
 
 def _success(entry: Entry, found: dict[str, Any]) -> Answer:

@@ -15,6 +15,7 @@ from yarl import URL
 from firstlight.errors import UsageError
 from firstlight.loopback import is_loopback
 from firstlight.push.answers import Answer, match, refused
+from firstlight.push.asking import PROVISION, Ask
 from firstlight.push.authorizations import Authorization
 from firstlight.push.entries import Entry
 
@@ -88,11 +89,14 @@ async def exchange(
     *,
     authorization: Authorization,
     proxy: str | None = None,
+    asked: Ask = PROVISION,
 ) -> Exchange:
     """
-    Push *body*, the request of *entries*, and return an answer for each.
+    Send *body*, the request of *entries*, and return an answer for each.
     """
     headers = {"Authorization": authorization(), "Content-Type": "application/json"}
+    if asked.prefer:
+        headers["Prefer"] = asked.prefer
     try:
         # a redirect followed would carry the credentials to wherever it points
         async with session.post(url, data=body, headers=headers, allow_redirects=False, proxy=proxy) as response:
@@ -103,8 +107,9 @@ async def exchange(
         return Exchange(refused(entries, _unreachable(e)))
     if raw is None:
         return Exchange(refused(entries, "The server's answer is too large for one to a push."))
-    if response.status == HTTPStatus.OK and response.content_type != "text/html":
-        return Exchange(match(entries, raw))
+    answered = {HTTPStatus.OK, HTTPStatus.ACCEPTED} if asked.prefer else {HTTPStatus.OK}
+    if response.status in answered and response.content_type != "text/html":
+        return Exchange(match(entries, raw, asked))
     message, again = _refusal(response, raw)
     return Exchange(refused(entries, message, again=again), _retry_after(response))
 

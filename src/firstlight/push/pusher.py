@@ -10,6 +10,7 @@ import aiohttp
 from yarl import URL
 
 from firstlight.push.answers import Answer
+from firstlight.push.asking import PROVISION, Ask
 from firstlight.push.authorizations import Authorization
 from firstlight.push.chunks import chunks
 from firstlight.push.entries import Entry
@@ -32,12 +33,13 @@ async def push(
     pause: float = 1.0,
     transport: Transport | None = None,
     on_progress: OnProgress = lambda _: None,
+    asked: Ask = PROVISION,
 ) -> list[Answer]:
     """
-    Push *entries* to the API at *url* and return one answer for each, in their order.
+    Push *entries* to the API at *url*, or ask it what else is *asked*; return one answer for each, in their order.
 
-    Requests of *chunk* entries go out over *clients* connections.  What ends in ERROR and may yet
-    succeed is pushed again up to *retries* times, *pause* seconds later, doubled each time.
+    Requests of *chunk* entries go out over *clients* connections.  What is not well and may yet
+    be is asked again up to *retries* times, *pause* seconds later, doubled each time.
     *on_progress* is told how many more entries have their last answer.  Nothing that a server or
     the network does raises: it becomes the ERROR of the entries it concerns.
 
@@ -45,7 +47,7 @@ async def push(
         UsageError: *url* cannot be pushed to, or credentials would travel in the clear.
     """
     transport = transport or Transport()
-    plan = _Plan(interop_url(url, insecure=transport.insecure), authorization, transport.proxy, chunk, clients)
+    plan = _Plan(interop_url(url, insecure=transport.insecure), authorization, transport.proxy, chunk, clients, asked)
     answers: dict[int, Answer] = {}
     pending = list(range(len(entries)))
     async with transport.session(clients) as session:
@@ -66,17 +68,26 @@ class _Plan:
     proxy: str | None
     chunk: int
     clients: int
+    asked: Ask
 
 
 async def _round(
     session: aiohttp.ClientSession, plan: _Plan, entries: Sequence[Entry], left: int, on_progress: OnProgress
 ) -> list[Exchange]:
-    todo = enumerate(chunks(entries, plan.chunk))
+    todo = enumerate(chunks(entries, plan.chunk, plan.asked.action))
     done: dict[int, Exchange] = {}
 
     async def client() -> None:
         for number, (part, body) in todo:
-            got = await exchange(session, plan.url, part, body, authorization=plan.authorization, proxy=plan.proxy)
+            got = await exchange(
+                session,
+                plan.url,
+                part,
+                body,
+                authorization=plan.authorization,
+                proxy=plan.proxy,
+                asked=plan.asked,
+            )
             done[number] = got
             on_progress(sum(not _worth_another(a, left) for a in got.answers))
 
