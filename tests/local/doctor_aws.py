@@ -5,6 +5,7 @@ A laptop AWS with a front door, for situations in which a device does not connec
 import asyncio
 import json
 import secrets
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from botocore import xform_name
+
 from firstlight import boto, pki
 from firstlight.boto import Credentials
 from firstlight.doctor.aws import Attempt, diagnose
@@ -22,6 +25,7 @@ from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Diagnosis
 from firstlight.local.addresses import Addresses
 from firstlight.local.control_plane import ROOT, ControlPlane
+from firstlight.registries import aws_announcements
 from tests.factory import Factory
 from tests.local.front_doors import Door, front_door
 from tests.local.jitp_site import JitpSite, device_policy
@@ -155,6 +159,52 @@ class Bench:
         """
         return {name: value for name, value in self.aws.environment.items() if value is not None}
 
+    @contextmanager
+    def announcements(self) -> Iterator[Callable[[str, int], object]]:
+        """
+        The region has an allow-list; yield what announces a certificate until a second of the epoch.
+        """
+        table, key = aws_announcements.TABLE, aws_announcements.KEY
+        dynamodb = self.aws.client("dynamodb")
+        dynamodb.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        try:
+            yield lambda fingerprint, until: dynamodb.put_item(
+                TableName=table,
+                Item={key: {"S": fingerprint}, aws_announcements.EXPIRES: {"N": str(until)}},
+            )
+        finally:
+            dynamodb.delete_table(TableName=table)
+
+    def obey(self, line: str) -> None:
+        """
+        Do what `aws` would do at *line*, by the service's own model.
+        """
+        program, service, operation, *words = shlex.split(line)
+        assert "aws" == program
+        client, method = self.aws.client(service), operation.replace("-", "_")
+        api = client.meta.method_to_api_mapping[method]
+        members = client.meta.service_model.operation_model(api).input_shape.members
+        known = {xform_name(name, "-"): (name, shape.type_name) for name, shape in members.items()}
+        given: dict[str, Any] = {}
+        while words:
+            option = words.pop(0).removeprefix("--")
+            if option == "region":
+                assert REGION == words.pop(0)
+                continue
+            name, kind = known[option]
+            if kind == "boolean":
+                given[name] = True
+            elif kind == "structure":
+                given[name] = dict(pair.split("=", 1) for pair in words.pop(0).split(","))
+            else:
+                given[name] = words.pop(0)
+        getattr(client, method)(**given)
+
     @property
     def policy(self) -> dict[str, Any]:
         return device_policy(self.aws)
@@ -174,6 +224,7 @@ class Bench:
             iot=here("iot"),
             iam=client("iam"),
             sts=client("sts"),
+            dynamodb=here("dynamodb"),
             elsewhere={REGION if shown.region != REGION else ELSEWHERE: elsewhere},
         )
 
@@ -183,7 +234,7 @@ class Bench:
         pem = shown.identity.certificate_file.read_bytes()
         return diagnose(
             self.clients(shown, client),
-            Device.shown(pem, name=shown.name, now=datetime.now(UTC)),
+            Device.shown(pem, name=shown.name, file=str(shown.identity.certificate_file), now=datetime.now(UTC)),
             endpoint=shown.endpoint,
             port=shown.port or self.door.port,
             ca_pem=self.door.ca_file.read_bytes(),

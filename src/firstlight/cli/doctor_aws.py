@@ -35,6 +35,7 @@ def diagnosed(device: Device, given: Given) -> Diagnosis:
         iot=boto.client("iot", region=region),
         iam=boto.client("iam", region=region),
         sts=boto.client("sts", region=region),
+        dynamodb=boto.client("dynamodb", region=region),
         elsewhere={other: boto.client("iot", region=other) for other in _others(given.regions_file, region)},
     )
     return diagnose(

@@ -2,6 +2,8 @@
 Of a certificate that is let in, or would be: does a policy let it connect under the device's name?
 """
 
+import shlex
+
 from firstlight.doctor.aws_case import ACTIVE, MQTT_PORT, PENDING, AwsCase, Registered
 from firstlight.doctor.causes import Fine, Found
 from firstlight.errors import RegistryError
@@ -43,11 +45,11 @@ def name_of_another(case: AwsCase) -> Found | None:
     return Found(
         f"The device connects as {case.name}, and that thing belongs to the certificate {min(others)[:16]}….",
         (
-            f"firstlight devices show {case.name} {case.at}",
+            f"firstlight devices show {shlex.quote(case.name)} {case.at}",
             f"firstlight devices show --cert {case.device.file} {case.at}",
         ),
         "Let it connect under its own name, or, if the other certificate is an old one of this device, attach this "
-        f"one: aws iot attach-thing-principal --thing-name {case.name} --principal {_arn(case)} {case.at}",
+        f"one: {_attach(case)}",
     )
 
 
@@ -59,9 +61,11 @@ def not_attached(case: AwsCase) -> Found | Fine | None:
         return Fine(f"The certificate is attached to {', '.join(registered.things.value)}.")
     if _lets_in(case) is True:
         return None
-    commands = [f"aws iot attach-thing-principal --thing-name {case.name} --principal {_arn(case)} {case.at}"]
+    commands = [
+        f"aws iot attach-thing-principal --thing-name {shlex.quote(case.name)} --principal {_arn(case)} {case.at}"
+    ]
     if case.thing.value is None:
-        commands.insert(0, f"aws iot create-thing --thing-name {case.name} {case.at}")
+        commands.insert(0, f"aws iot create-thing --thing-name {shlex.quote(case.name)} {case.at}")
     return Found(
         "The certificate is attached to no thing, and its policies let only a thing's own certificate in.",
         tuple(commands),
@@ -149,6 +153,10 @@ def refused_all_the_same(case: AwsCase) -> Found | Fine | None:
         (_verify(case),),
         "If nothing stands above: quotas (one connect a second for each client id), or a change that is minutes old.",
     )
+
+
+def _attach(case: AwsCase) -> str:
+    return f"aws iot attach-thing-principal --thing-name {shlex.quote(case.name)} --principal {_arn(case)} {case.at}"
 
 
 def _verify(case: AwsCase) -> str:

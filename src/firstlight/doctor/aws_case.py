@@ -107,7 +107,9 @@ class Introduction:
     template: Fact[Template | None] = Fact(None)
     role: Fact[Role | None] = Fact(None)
     there: Mapping[tuple[str, str], Fact[bool]] = field(default_factory=dict)
-    # topic rules that hear of certificates registered by themselves (JITR)
+    # whether the region's allow-list awaits the certificate; None when the region has none
+    announced: Fact[bool | None] = Fact(None)
+    # an operator's own topic rules that hear of certificates registered by themselves (JITR)
     listeners: Fact[tuple[str, ...]] = Fact(())
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from firstlight.doctor.aws_asking import ask, found, listed
-from firstlight.doctor.aws_case import AwsCase, Registered, Thing, Where
+from firstlight.doctor.aws_case import PENDING, AwsCase, Registered, Thing, Where
 from firstlight.doctor.aws_introduction import introduction, read_cas
 from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Connection
@@ -26,6 +26,7 @@ class AwsClients:
     iot: Any
     iam: Any
     sts: Any
+    dynamodb: Any
     elsewhere: Mapping[str, Any]
 
     @property
@@ -49,11 +50,12 @@ def gather(clients: AwsClients, device: Device, where: Where, *, connection: Con
         account_endpoint=ask("the account's endpoint", lambda: _endpoint(iot)),
         registered=registered,
         elsewhere=Fact(()) if known else _elsewhere(clients, certificate.fingerprint),
-        cas=ask("the registered CAs", lambda: read_cas(iot)),
+        # who is in has no business with a CA any more
+        cas=Fact(()) if known and known.status != PENDING else ask("the registered CAs", lambda: read_cas(iot)),
         connection=connection,
     )
     if not registered.unread and case.is_newcomer and not case.cas.unread:
-        case = replace(case, introduction=introduction(clients.iot, clients.iam, case))
+        case = replace(case, introduction=introduction(clients.iot, clients.iam, clients.dynamodb, case))
     thing = ask(f"the thing {case.name}", lambda: _thing(iot, case.name))
     return replace(case, thing=thing, documents=_documents(iot, case))
 

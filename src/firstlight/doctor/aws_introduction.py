@@ -15,8 +15,11 @@ from firstlight.jitp import meaning
 from firstlight.jitp.meaning import Resources
 from firstlight.policies import iam_role
 from firstlight.policies.iam_role import Role
+from firstlight.registries import aws_announcements
 
 REGISTERED = "$aws/events/certificates/registered/"
+# how our stacks describe their rules
+_OURS = "firstlight: "
 
 
 def read_cas(iot: Any) -> tuple[Ca, ...]:
@@ -36,13 +39,16 @@ def signer(certificate: Certificate, cas: tuple[Ca, ...]) -> Ca | None:
     return min(signers, key=lambda ca: (ca.status != "ACTIVE", not ca.auto_registers), default=None)
 
 
-def introduction(iot: Any, iam: Any, case: AwsCase) -> Introduction | None:
+def introduction(iot: Any, iam: Any, dynamodb: Any, case: AwsCase) -> Introduction | None:
     """
     Return what a first connect runs into, or None when no registered CA signed the certificate.
     """
     ca = signer(case.device.certificate, case.cas.value)
     if ca is None:
         return None
+    if not (ca.template_name or ca.template_body):
+        announced = ask("the announcements", lambda: _announced(dynamodb, case))
+        return Introduction(ca=ca, announced=announced, listeners=ask("the topic rules", lambda: _listeners(iot)))
     template = ask(f"the template {ca.template_name}", lambda: _template(iot, ca))
     resources = _resources(template.known, case.device.certificate)
     return Introduction(
@@ -50,7 +56,6 @@ def introduction(iot: Any, iam: Any, case: AwsCase) -> Introduction | None:
         template=template,
         role=_role(iam, template.known),
         there=_there(iot, resources) if resources else {},
-        listeners=Fact(()) if template.known else ask("the topic rules", lambda: _listeners(iot)),
     )
 
 
@@ -120,7 +125,22 @@ def _exists(iot: Any, kind: str, name: str) -> Fact[bool]:
     return ask(f"the {kind} {name}", lambda: found(iot, operation, **{argument: name}) is not None)
 
 
+def _announced(dynamodb: Any, case: AwsCase) -> bool | None:
+    key = {aws_announcements.KEY: {"S": case.device.certificate.fingerprint}}
+    answer = found(dynamodb, "get_item", TableName=aws_announcements.TABLE, Key=key, ConsistentRead=True)
+    if answer is None:
+        return None
+    item = answer.get("Item")
+    expires = float((item or {}).get(aws_announcements.EXPIRES, {}).get("N", "inf"))
+    return bool(item) and expires > case.device.now.timestamp()
+
+
 def _listeners(iot: Any) -> tuple[str, ...]:
-    rules = [rule["ruleName"] for rule in listed(iot, "list_topic_rules", "rules") if not rule.get("ruleDisabled")]
-    answers = {name: iot.get_topic_rule(ruleName=name)["rule"]["sql"] for name in rules}
-    return tuple(name for name, sql in answers.items() if REGISTERED in sql)
+    names = [rule["ruleName"] for rule in listed(iot, "list_topic_rules", "rules") if not rule.get("ruleDisabled")]
+    rules = {name: iot.get_topic_rule(ruleName=name)["rule"] for name in names}
+    return tuple(
+        name
+        for name, rule in rules.items()
+        # ours count devices, or keep to the announcements
+        if REGISTERED in rule["sql"] and not str(rule.get("description", "")).startswith(_OURS)
+    )

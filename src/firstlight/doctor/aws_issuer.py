@@ -96,7 +96,7 @@ def template_of_another(case: AwsCase) -> Found | None:
     """
     The CA runs nothing, and a template is there for another CA.
     """
-    if not _runs_nothing(case) or not (others := _with_template(case)):
+    if not _runs_nothing(case) or not (others := _with_template(case)) or _ca_is_of_allow_list(case):
         return None
     name = others[0].template_name or "inline"
     return Found(
@@ -113,6 +113,8 @@ def no_template(case: AwsCase) -> Found | None:
     """
     if not _runs_nothing(case) or _with_template(case) or case.introduction is None:
         return None
+    if case.introduction.announced.value is not None:
+        return None
     rules = case.introduction.listeners.value
     if rules:
         return Found(
@@ -126,6 +128,25 @@ def no_template(case: AwsCase) -> Found | None:
         "are registered and stay PENDING_ACTIVATION.",
         (_link(_ca(case), "FirstlightJitp", case),),
     )
+
+
+def not_announced(case: AwsCase) -> Found | Fine | None:
+    """
+    The region's allow-list lets announced certificates in, and no others.
+    """
+    if not _ca_is_of_allow_list(case) or case.introduction is None:
+        return None
+    if case.introduction.announced.value:
+        return Fine("The certificate is announced: the allow-list lets it in at its next connect.")
+    return Found(
+        f"{case.region} lets announced certificates in at their first connect, and this one is not announced.",
+        (f"firstlight announce {case.device.file} --to aws:{case.region}",),
+        "An announcement admits once, and may have expired. Until then the certificate stays PENDING_ACTIVATION.",
+    )
+
+
+def _ca_is_of_allow_list(case: AwsCase) -> bool:
+    return _runs_nothing(case) and case.introduction is not None and case.introduction.announced.value is not None
 
 
 def _is_stranger(case: AwsCase) -> bool:

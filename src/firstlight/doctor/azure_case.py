@@ -2,6 +2,7 @@
 What was read of Azure about one device, once; every cause judges by it and nothing else.
 """
 
+import shlex
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes
@@ -149,7 +150,7 @@ class AzureCase:
         The options that lead a command of Azure's to the device in the hub.
         """
         identity = self.hub.value.identity.known
-        return f"--hub-name {self.hub.value.name} --device-id {identity.id if identity else self.name}"
+        return f"--hub-name {self.hub.value.name} --device-id {shlex.quote(identity.id if identity else self.name)}"
 
 
 def thumbprints(certificate: Certificate) -> frozenset[str]:

@@ -2,6 +2,8 @@
 What the hub's registry says of the device.
 """
 
+import shlex
+
 from firstlight.doctor.azure_case import BY_CA, BY_THUMBPRINT, AzureCase, Identity, thumbprints
 from firstlight.doctor.azure_names import by_thumbprint
 from firstlight.doctor.causes import Fine, Found
@@ -86,7 +88,7 @@ def disabled(case: AzureCase) -> Found | Fine | None:
     return Found(
         f"The hub has {identity.id} disabled.",
         (
-            f"firstlight devices enable {identity.id} --cloud azure {case.at}",
+            f"firstlight devices enable {shlex.quote(identity.id)} --cloud azure {case.at}",
             f"az iot hub device-identity update {case.in_hub} --status enabled",
         ),
         "No push and no registration enables it; an operator disabled it, so ask who and why first.",
