@@ -102,7 +102,6 @@ def disable(
 
 
 @command.command()
-@click.option("--revoked", is_flag=True, help="AWS: also certificates that are REVOKED.")
 @_devices
 @fleet_place.options
 def enable(
@@ -110,16 +109,17 @@ def enable(
     names: tuple[str, ...],
     files: tuple[str, ...],
     certificates: tuple[Path, ...],
-    revoked: bool,
     as_json: bool,
     **where: Any,
 ) -> None:
     """
     Switch devices on again.
+
+    Not those whose certificate is REVOKED: AWS IoT never changes that.
     """
     selected = select(names, files, certificates)
     fleet = fleet_place.open_fleet(**where)
-    _report(_for_each(fleet, selected, partial(fleet.enable, revoked=revoked), "enabling"), as_json=as_json)
+    _report(_for_each(fleet, selected, fleet.enable, "enabling"), as_json=as_json)
 
 
 @command.command()
@@ -141,7 +141,8 @@ def retire(
     Take devices out of the cloud for good; whatever broke off is finished by doing it again.
 
     On AWS the thing, its policies and attachments go, and the certificate stays, REVOKED: deleted, as with --forget,
-    the device would be provisioned anew at its next connect below a registered CA, or by a push.  On Azure the
+    the device would be provisioned anew at its next connect below a registered CA, or by a push.  REVOKED is for
+    ever: to keep a device for later, disable it.  On Azure the
     identity and what DPS has of it go, and with a provisioning service a disabled enrollment stays for the same reason.
     """
     selected = select(names, files, certificates)

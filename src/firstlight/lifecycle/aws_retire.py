@@ -6,7 +6,8 @@ then its policies; then the thing.  The thing goes last, since it is what names 
 is left, doing it again finds it.
 
 A certificate that stays REVOKED keeps its device out: AWS IoT provisions just in time whoever it does not know, and a
-push leaves alone whoever it knows as revoked.  Forgotten, that is deleted, it is unknown again.
+push leaves alone whoever it knows as revoked.  AWS IoT never changes that status again; forgotten, that is deleted,
+the certificate is unknown again.
 """
 
 import time
@@ -118,7 +119,7 @@ class _Work:
     def _end(self, fingerprint: str, arn: str, *, on: str = "") -> None:
         if not self.retiring.really and self.reading.certificate(fingerprint) is None:
             return
-        if not self._do(f"revoked {fingerprint}", self.iot.update_certificate, **_revoked(fingerprint)):
+        if not self._revoked(fingerprint):
             return
         self.certificates.append(fingerprint)
         for policy in self.reading.policies_of(arn):
@@ -129,6 +130,19 @@ class _Work:
             conflict = self.iot.exceptions.DeleteConflictException
             self._settled(conflict, self.iot.delete_certificate, certificateId=fingerprint)
             self.done.append(f"deleted {fingerprint}")
+
+    def _revoked(self, fingerprint: str) -> bool:
+        """
+        Return whether the certificate is there.  One that is REVOKED stays so, whether or not AWS takes it once more.
+        """
+        status = {"certificateId": fingerprint, "newStatus": "REVOKED"}
+        try:
+            return self._do(f"revoked {fingerprint}", self.iot.update_certificate, **status)
+        except self.iot.exceptions.CertificateStateException:
+            found = self.reading.certificate(fingerprint)
+            if found is not None and found["status"] != "REVOKED":
+                raise
+            return found is not None
 
     def _do(self, done: str, call: Callable[..., Any], **arguments: Any) -> bool:
         """
@@ -160,7 +174,3 @@ class _Work:
         became = Became.RETIRED if self.retiring.really else Became.FORESEEN
         what = (_FORGOTTEN if self.retiring.forget else _KEPT) if self.certificates else "it had no certificate"
         return Row(name, became, f"{what}.", certificates=tuple(self.certificates), done=tuple(self.done))
-
-
-def _revoked(fingerprint: str) -> dict[str, str]:
-    return {"certificateId": fingerprint, "newStatus": "REVOKED"}

@@ -14,12 +14,11 @@ from firstlight.lifecycle.rows import Became, Row, Which, failed
 @dataclass(frozen=True)
 class Switching:
     """
-    Makes the certificates of devices INACTIVE or, with *on*, ACTIVE through *iot*; *revoked* ones only when told so.
+    Makes the certificates of devices INACTIVE or, with *on*, ACTIVE through *iot*.
     """
 
     iot: Any
     on: bool
-    revoked: bool = False
 
     def __call__(self, which: Which) -> Row:
         """
@@ -53,10 +52,10 @@ class Switching:
         if not self.on:
             return
         for fingerprint, status in statuses.items():
-            if status == "REVOKED" and not self.revoked:
+            if status == "REVOKED":
                 raise RegistryError(
-                    f"Its certificate {fingerprint} is REVOKED; somebody meant that to last.",
-                    hint="--revoked enables it all the same.",
+                    f"Its certificate {fingerprint} is REVOKED, and AWS IoT never changes that.",
+                    hint="Forget it (firstlight devices retire --forget) and push the device again.",
                 )
             if status == "PENDING_ACTIVATION":
                 raise RegistryError(

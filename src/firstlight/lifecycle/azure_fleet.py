@@ -84,8 +84,7 @@ class AzureFleet:
     def disable(self, which: Which) -> Row:
         return self._switched(which, "disabled", Became.DISABLED)
 
-    def enable(self, which: Which, *, revoked: bool) -> Row:
-        del revoked  # Azure's registry knows no such state
+    def enable(self, which: Which) -> Row:
         return self._switched(which, "enabled", Became.ENABLED)
 
     def retire(self, which: Which, *, forget: bool, really: bool) -> Row:

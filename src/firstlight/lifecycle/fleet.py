@@ -32,7 +32,7 @@ class Fleet(Protocol):
 
     def disable(self, which: Which) -> Row: ...
 
-    def enable(self, which: Which, *, revoked: bool) -> Row: ...
+    def enable(self, which: Which) -> Row: ...
 
     def retire(self, which: Which, *, forget: bool, really: bool) -> Row: ...
 
@@ -56,8 +56,8 @@ class AwsFleet:
     def disable(self, which: Which) -> Row:
         return Switching(self.iot, on=False)(which)
 
-    def enable(self, which: Which, *, revoked: bool) -> Row:
-        return Switching(self.iot, on=True, revoked=revoked)(which)
+    def enable(self, which: Which) -> Row:
+        return Switching(self.iot, on=True)(which)
 
     def retire(self, which: Which, *, forget: bool, really: bool) -> Row:
         return Retiring(self.iot, forget=forget, really=really)(which)
