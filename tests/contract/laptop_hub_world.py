@@ -2,6 +2,7 @@
 The laptop's Azure as a world: behind its proxy, with production host names, tokens and roles.
 """
 
+import os
 import socket
 import tempfile
 from contextlib import AsyncExitStack
@@ -86,6 +87,23 @@ class LaptopHubWorld:
         )
         self._stack.push_async_callback(blobs.close)
         return blobs
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """
+        What a program is told that works here as the caller.
+        """
+        return {
+            "PATH": os.environ["PATH"],
+            "HTTPS_PROXY": self._proxy,
+            "SSL_CERT_FILE": str(self._ca_file),
+            "REQUESTS_CA_BUNDLE": str(self._ca_file),
+            "AZURE_TENANT_ID": self._world.tenant,
+            "AZURE_CLIENT_ID": self._caller.client_id,
+            "AZURE_CLIENT_SECRET": self._caller.secret,
+            "FIRSTLIGHT_HUB": self.hub.host,
+            "FIRSTLIGHT_QUEUE_URL": f"https://{self.storage.name}.{QUEUE_DOMAIN}/{QUEUE}",
+        }
 
     @property
     def _ca_file(self) -> Path:

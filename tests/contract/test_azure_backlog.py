@@ -5,6 +5,7 @@ Working an Azure Storage queue off: nothing is lost, what waits is not counted, 
 import asyncio
 import base64
 import json
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -238,5 +239,27 @@ def test_an_empty_queue_is_waited_for(in_laptop_hub: InLaptopHub) -> None:
         assert [] == await source.receive(wait=0)
         received, _ = await asyncio.gather(source.receive(wait=10), queue.put(_devices(1), deadline=_soon()))
         assert 1 == len(received)
+
+    in_laptop_hub(promise)
+
+
+def test_a_worker_of_ones_own_empties_the_queue(in_laptop_hub: InLaptopHub) -> None:
+    """
+    `firstlight ingest work --cloud azure --once`, with the settings of the endpoint and nothing else.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        queue, devices = world.a_queue(*ROLES), _devices(150)
+        await queue.put(devices, deadline=_soon())
+        command = [sys.executable, "-m", "firstlight", "ingest", "work", "--cloud", "azure", "--once"]
+        process = await asyncio.create_subprocess_exec(
+            *command, env=world.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, log = await process.communicate()
+
+        assert (0, True) == (process.returncode, b" done, 0 back in the queue." in out), log.decode()
+        assert {d.ref for d in devices} == world.hub.devices.keys()
+        assert [] == _texts(world)
+        assert b"BEGIN CERTIFICATE" not in log
 
     in_laptop_hub(promise)
