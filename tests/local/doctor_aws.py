@@ -160,6 +160,26 @@ class Bench:
         return {name: value for name, value in self.aws.environment.items() if value is not None}
 
     @contextmanager
+    def overheard(self) -> Iterator[set[str]]:
+        """
+        Within, the calls of this bench's clients are in the set, by their name in the API.
+        """
+        called: set[str] = set()
+
+        def hear(model: Any, **_: Any) -> None:
+            called.add(model.name)
+
+        clients = [self.aws.client(service) for service in ("iot", "iam", "sts", "dynamodb")]
+        clients.append(_in(self.aws, ELSEWHERE))
+        for client in clients:
+            client.meta.events.register("before-call", hear)
+        try:
+            yield called
+        finally:
+            for client in clients:
+                client.meta.events.unregister("before-call", hear)
+
+    @contextmanager
     def announcements(self) -> Iterator[Callable[[str, int], object]]:
         """
         The region has an allow-list; yield what announces a certificate until a second of the epoch.

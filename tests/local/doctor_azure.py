@@ -76,6 +76,7 @@ class Bench:
         maker = Maker(root=Factory(f"Maker Root {self._makers}", now=now))
         name = f"Maker Intermediate {self._makers}"
         maker.intermediate = pki.create_ca(name, key=maker.key, issuer=(maker.root.ca, maker.root.key), now=now)
+        self.last_maker = maker
         return maker
 
     def new_name(self) -> str:

@@ -401,6 +401,21 @@ def test_the_command_that_is_named_mends_it(
     assert (Verdict.HEALTHY, ()) == (mended.verdict, mended.findings)
 
 
+def test_nothing_is_changed_without_the_devices_key(laptop: Bench) -> None:
+    """
+    Every call only reads, and docs/doctor.md names it.
+    """
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text().partition("\n## What it reads\n")[2]
+    with laptop.overheard() as called:
+        for build in (no_policy, ca_inactive, template_of_another_ca, named("ThingGroups", ["Gone"])):
+            shown = build(laptop)
+            called.clear()
+            laptop.diagnose(shown)
+            assert called
+            assert [] == [name for name in called if not name.startswith(("Describe", "Get", "List"))]
+            assert [] == [name for name in called if f"{name}`" not in page]
+
+
 def test_an_allow_list_lets_announced_certificates_in_and_no_others(laptop: Bench) -> None:
     """
     Its CA runs no template; an announcement that has expired is none.

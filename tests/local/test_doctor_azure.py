@@ -2,6 +2,7 @@
 `firstlight doctor` on the laptop's Azure: each situation is built for real, and the right cause comes first.
 """
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -276,6 +277,36 @@ def test_the_first_cause_is_the_right_one(laptop: Bench, situation: Situation) -
         assert diagnosis.connection is not None
         assert not diagnosis.connection.online
         assert f"REFUSED {situation.why}:" in laptop.last_refusal
+
+
+MENDED = [s for s in SITUATIONS if s.code in {"ca-not-verified", "no-enrollment-group", "device-disabled"}]
+
+
+@pytest.mark.parametrize("situation", MENDED, ids=[s.sentence for s in MENDED])
+def test_the_command_that_is_named_mends_it(
+    laptop: Bench,
+    situation: Situation,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """
+    Word for word, beside the maker's ca.pem; nothing stands in the way then.
+    """
+    for name, value in laptop.addresses.environment.items():
+        monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIRSTLIGHT_REGIONS_FILE", str(laptop.log_file.parents[1] / "regions.toml"))
+    shown = situation.build(laptop)
+    (tmp_path / "ca.pem").write_text(laptop.last_maker.root.ca.pem)
+    program, *words = shlex.split(laptop.diagnose(shown, connect=False).findings[0].mend[0])
+    assert "firstlight" == program
+
+    ran = runner(monkeypatch, capsys)(*words)
+
+    assert 0 == ran.code, ran.said
+    mended = laptop.diagnose(shown, connect=False)
+    assert (Verdict.HEALTHY, ()) == (mended.verdict, mended.findings)
 
 
 def test_nothing_stands_in_the_way_of_a_pushed_device(laptop: Bench) -> None:

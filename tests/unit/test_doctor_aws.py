@@ -4,9 +4,14 @@ What the doctor says of AWS where a laptop's cannot be brought to it, and how wh
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from firstlight import certificates
 from firstlight.certificates import Certificate
@@ -114,6 +119,28 @@ def test_a_certificate_that_no_cloud_takes() -> None:
     weak = certificates.load(MAKER.odd(key=rsa_key(1024)))
 
     assert "certificate-unusable" == codes(replace(pushed(), device=Device(certificate=weak, now=NOW)))[0]
+
+
+def test_a_signature_that_aws_iot_does_not_take() -> None:
+    """
+    RSA-PSS; of a certificate that is registered it does not matter any more.
+    """
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sensor-1")])
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(MAKER.ca.x509.subject)
+        .public_key(rsa_key(2048).public_key())
+        .serial_number(7)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .sign(rsa_key(2048), hashes.SHA256(), rsa_padding=pss)
+    )
+    device = Device(certificate=certificates.load(signed.public_bytes(Encoding.DER)), now=NOW)
+
+    assert "signature-refused" == codes(replace(newcomer(), device=device))[0]
+    assert "signature-refused" not in codes(replace(pushed(), device=device))
 
 
 def test_a_policy_that_is_none() -> None:

@@ -24,6 +24,7 @@ CAUSES: tuple[Cause[AwsCase], ...] = (
     Cause("certificate-expired", "The certificate has expired", certificate_checks.expired),
     Cause("certificate-not-yet-valid", "The certificate is not valid yet", certificate_checks.not_yet_valid),
     Cause("certificate-unusable", "No cloud takes such a certificate", certificate_checks.unusable),
+    Cause("signature-refused", "AWS IoT does not take the certificate's signature", aws_standing.signature),
     Cause("certificate-inactive", "The certificate is switched off", aws_standing.inactive),
     Cause("certificate-revoked", "The certificate is revoked", aws_standing.revoked),
     Cause("certificate-in-transfer", "The certificate is being transferred", aws_standing.being_transferred),

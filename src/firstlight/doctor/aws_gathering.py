@@ -13,6 +13,7 @@ from firstlight.doctor.aws_introduction import introduction, read_cas
 from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Connection
 from firstlight.doctor.facts import Fact
+from firstlight.jitp.names import is_thing_name
 
 _ENDPOINT = "iot:Data-ATS"
 
@@ -56,7 +57,8 @@ def gather(clients: AwsClients, device: Device, where: Where, *, connection: Con
     )
     if not registered.unread and case.is_newcomer and not case.cas.unread:
         case = replace(case, introduction=introduction(clients.iot, clients.iam, clients.dynamodb, case))
-    thing = ask(f"the thing {case.name}", lambda: _thing(iot, case.name))
+    # by another name there is no thing, and asking for it is refused
+    thing = ask(f"the thing {case.name}", lambda: _thing(iot, case.name)) if is_thing_name(case.name) else Fact(None)
     return replace(case, thing=thing, documents=_documents(iot, case))
 
 

@@ -7,7 +7,6 @@ import re
 
 from firstlight.doctor.aws_case import AwsCase
 from firstlight.doctor.causes import Fine, Found
-from firstlight.loopback import is_loopback
 from firstlight.verify.aws_advice import LOOK_AT
 
 # "Device connection endpoints": <prefix>-ats.iot.<region>.amazonaws.com, data.iot-fips.<region>…, in China .ats.iot.
@@ -75,8 +74,7 @@ def out_of_reach(case: AwsCase) -> Found | Fine | None:
         return None
     if error is not None:
         return Found(f"{error.message[:1].upper()}{error.message[1:]}.", advice="; ".join(LOOK_AT[error.reason]) + ".")
-    how = "this machine" if is_loopback(case.where.host) else "the network"
-    return Fine(f"{case.where.host}:{case.where.port} answers TLS over {how}.")
+    return Fine(f"{case.where.host}:{case.where.port} answers TLS.")
 
 
 def _describe(case: AwsCase) -> str:

@@ -4,8 +4,22 @@ What AWS IoT's registry says of the certificate itself.
 
 from firstlight.doctor.aws_case import ACTIVE, PENDING, AwsCase
 from firstlight.doctor.causes import Fine, Found
+from firstlight.jitp.algorithms import TAKEN_IN_WORDS, refused_signature
 
 _NO_PUSH = "No push and no first connect revives it; somebody switched it off, so ask who and why first."
+
+
+def signature(case: AwsCase) -> Found | None:
+    """
+    AWS IoT registers no certificate that is signed with RSA-PSS, for instance.
+    """
+    name = "" if case.registered.value else refused_signature(case.device.certificate)
+    if not name:
+        return None
+    return Found(
+        f"The certificate is signed with {name}, which AWS IoT does not take.",
+        advice=f"{TAKEN_IN_WORDS} Have the device's certificate issued again.",
+    )
 
 
 def inactive(case: AwsCase) -> Found | Fine | None:

@@ -26,6 +26,7 @@ LOOK_AT: dict[str, tuple[str, ...]] = {
         "The certificate is INACTIVE or REVOKED: aws iot describe-certificate",
         "No policy is attached, or its iot:Connect wants another client id: the client id must be the thing's name",
         "The endpoint is another account's or another region's",
+        "firstlight doctor reads the registry and names which of these it is",
         "On a laptop the front door knows: jitp.log and front-door.log below its state folder",
     ),
     Reason.CONNACK: (

@@ -40,13 +40,14 @@ LOOK_AT: dict[str, tuple[str, ...]] = {
         "Authentication by thumbprint: is the identity's thumbprint this certificate's SHA-256? A rolled one is not",
         "Authentication by CA: the common name must be the device id, the CA verified, the chain sent",
         "The identity is disabled",
-        "--service asks the hub which of these it is",
+        "--service asks the hub which of these it is; firstlight doctor --cloud azure reads all of it",
     ),
     Reason.REGISTRATION: (
         _CHAIN,
         _VERIFIED,
         "An enrollment or a group of this certificate or its CA: there, and not disabled?",
         "A linked hub that takes the device: the hub of the enrollment, its quota",
+        "firstlight doctor --cloud azure reads the enrollments and names which of these it is",
     ),
     Reason.ID_SCOPE: ("--id-scope: the one the DPS shows in its overview, 0ne…", "--provisioning-host"),
     Reason.COMMON_NAME: (
