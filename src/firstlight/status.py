@@ -11,7 +11,7 @@ from typing import Any
 
 from firstlight import certificates, wire
 from firstlight.errors import CertificateError, FirstlightError, IdentityError
-from firstlight.identity import NamingRule
+from firstlight.identity import Naming, NamingRule
 from firstlight.inspection import Condition, Inspector, Sought, Standing
 from firstlight.recent import Recent
 
@@ -85,7 +85,8 @@ def _named(entry: wire.JsonObject) -> str | bytes:
 
 def _sought(named: str | bytes, rule: NamingRule) -> Sought | FirstlightError:
     if isinstance(named, str):
-        return Sought(named)
+        # Some clouds find devices by name only; here the fingerprint says it.
+        return Sought(named, rule.prefix + named if rule.naming is Naming.FINGERPRINT else "")
     try:
         leaf = certificates.load(named)
     except FirstlightError as e:

@@ -203,3 +203,14 @@ def test_the_limits_of_a_push_hold() -> None:
     assert 413 == status([{"ref": "Ж" * 200, "fingerprint": ""}] * 2900)
     assert [400, 400, 400] == [status(certs) for certs in ([{"ref": "x" * 300}], [{"fingerprint": ""}], [1])]
     assert 413 == _ask(interop, b" " * (MAX_BODY + 1)).status
+
+
+def test_a_fingerprint_is_a_name_where_devices_are_named_by_it(factory: Factory) -> None:
+    """
+    So that a cloud that finds devices by name only can answer.
+    """
+    leaf, scripted = factory.leaf(), _Scripted(Standing(Condition.READY))
+
+    _status(_interop(scripted, naming=Naming.FINGERPRINT), {"ref": "a", "fingerprint": leaf.fingerprint})
+
+    assert [Sought(leaf.fingerprint, f"Infineon_{leaf.fingerprint}")] == scripted.asked
