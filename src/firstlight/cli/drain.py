@@ -3,6 +3,7 @@
 """
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,19 @@ from firstlight.lifecycle.pace import Pace, read_quotas
 @click.option(
     "--keep-revoked", is_flag=True, help="Leave what keeps the devices out: certificates REVOKED, enrollments disabled."
 )
+@click.option("--delete-uploads", is_flag=True, help="AWS: also delete the bucket of manifests with what is in it.")
 @click.option("--yes", is_flag=True, help="Do it; without, only say what would be done.")
 @fleet_place.options
-def command(*, keep_devices: bool, keep_revoked: bool, yes: bool, as_json: bool, cloud: str, **where: Any) -> None:
+def command(
+    *,
+    keep_devices: bool,
+    keep_revoked: bool,
+    delete_uploads: bool,
+    yes: bool,
+    as_json: bool,
+    cloud: str,
+    **where: Any,
+) -> None:
     """
     Retire every device of a region and delete what its stacks leave behind, so that `cdk destroy` leaves nothing.
 
@@ -34,12 +45,13 @@ def command(*, keep_devices: bool, keep_revoked: bool, yes: bool, as_json: bool,
 
     On Azure the resource group takes everything with it; this empties a hub and a provisioning service that stay.
     """
+    options = {"revoked": keep_revoked, "uploads": delete_uploads, **where}
     open_drain = _of_azure if cloud == fleet_place.AZURE else _of_aws
-    if keep_devices and (kept := list(open_drain(really=False, revoked=keep_revoked, **where).devices())):
+    if keep_devices and (kept := list(open_drain(really=False, **options).devices())):
         device_rows.print_rows(kept, as_json=as_json)
         _tell(f"{len(kept):,} devices are there, and nothing was done; without --keep-devices they are retired.")
         sys.exit(1)
-    drain = open_drain(really=yes, revoked=keep_revoked, **where)
+    drain = open_drain(really=yes, **options)
     well = device_rows.print_rows(drain.run(), as_json=as_json)
     if not yes:
         _tell("nothing was changed; --yes does it.")
@@ -47,12 +59,13 @@ def command(*, keep_devices: bool, keep_revoked: bool, yes: bool, as_json: bool,
 
 
 def _of_aws(
-    *, region: str, regions_file: Path, quotas: tuple[str, ...], really: bool, revoked: bool, **_: Any
+    *, region: str, regions_file: Path, quotas: tuple[str, ...], really: bool, revoked: bool, uploads: bool, **_: Any
 ) -> AwsDrain:
     fleet_place.require_region(region)
     found = regions.find(regions.load(regions_file).aws, region)
     pace = Pace(read_quotas(quotas))
 
+    @cache
     def client(service: str) -> Any:
         if service == "iot":
             return boto.client(service, region=found.name, connections=AwsFleet.at_once, before=pace)
@@ -61,7 +74,7 @@ def _of_aws(
     place = AwsPlace(found, client)
     account = place.require_account()
     _tell(f"Draining {found.name} of the account {account}." if really else f"What {found.name} of {account} has:")
-    return AwsDrain(place, AwsFleet.at_once, really=really, revoked=revoked, tell=_tell)
+    return AwsDrain(place, AwsFleet.at_once, really=really, revoked=revoked, uploads=uploads, tell=_tell)
 
 
 def _of_azure(

@@ -15,6 +15,7 @@ from firstlight.lifecycle.aws_doors import Doors
 from firstlight.lifecycle.aws_leftovers import Leftovers
 from firstlight.lifecycle.aws_ours import Ours
 from firstlight.lifecycle.aws_place import AwsPlace
+from firstlight.lifecycle.aws_retained import Retained
 from firstlight.lifecycle.aws_retire import Retiring
 from firstlight.lifecycle.many import each
 from firstlight.lifecycle.rows import Became, Row
@@ -26,13 +27,15 @@ _ROUNDS = 5
 @dataclass(frozen=True)
 class AwsDrain:
     """
-    Drains *place*, *at_once* devices at a time.  Without *really* it only looks; *revoked* keeps certificates REVOKED.
+    Drains *place*, *at_once* devices at a time.  Without *really* it only looks; *revoked* keeps certificates
+    REVOKED, *uploads* deletes manifests and reports.
     """
 
     place: AwsPlace
     at_once: int
     really: bool
     revoked: bool
+    uploads: bool
     tell: Callable[[str], None]
 
     def devices(self) -> Iterator[Row]:
@@ -70,4 +73,5 @@ class AwsDrain:
             left.deprecate()
             yield from self.devices()
             yield from left.delete()
+            yield from Retained(self.place, self.really, self.uploads).delete()
             yield from aws_gateway_role.remove(self.place, really=self.really)

@@ -2,7 +2,9 @@
 Where firstlight is in an AWS region, by name: what its stacks are called, and what they leave behind.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -73,18 +75,34 @@ class AwsPlace:
         """
         Return the physical ids of the resources of type *kind* in the stacks that are deployed.
         """
-        cloudformation = self.client("cloudformation")
         found = []
         for stack in self.stacks:
-            try:
-                pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-                summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
-            except cloudformation.exceptions.ClientError as e:
-                if boto.code_of(e) == "ValidationError" and "does not exist" in str(e):
-                    continue
-                raise
-            found += [s["PhysicalResourceId"] for s in summaries if s["ResourceType"] == kind]
+            found += [s["PhysicalResourceId"] for s in self._summaries(stack) if s["ResourceType"] == kind]
         return found
+
+    def template(self, stack: str) -> str:
+        """
+        Return the template that *stack* was deployed from, as JSON; "" if it is not deployed.
+        """
+        with self._deployed() as cloudformation:
+            body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+            return body if isinstance(body, str) else json.dumps(body)
+        return ""
+
+    def _summaries(self, stack: str) -> list[dict[str, Any]]:
+        with self._deployed() as cloudformation:
+            pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+            return [summary for page in pages for summary in page["StackResourceSummaries"]]
+        return []
+
+    @contextmanager
+    def _deployed(self) -> Iterator[Any]:
+        cloudformation = self.client("cloudformation")
+        try:
+            yield cloudformation
+        except cloudformation.exceptions.ClientError as e:
+            if boto.code_of(e) != "ValidationError" or "does not exist" not in str(e):
+                raise
 
 
 def _fingerprint(path: Path) -> str:
