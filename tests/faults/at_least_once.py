@@ -61,12 +61,20 @@ class Queue:
         number = next(self._numbers)
         self._held[str(number)] = _Held(body, _now() + delay)
 
-    def take(self, number: int) -> list[Delivery]:
+    async def arrival(self, seconds: float) -> None:
+        """
+        Wait until a message can be seen, or for *seconds*.
+        """
+        until = _now() + seconds
+        while (left := until - _now()) > 0 and not self._seen():  # noqa: ASYNC110 -- virtual time: a wait costs nothing
+            await asyncio.sleep(min(left, 2.0))
+
+    def take(self, number: int, *, hidden: float | None = None) -> list[Delivery]:
         """
         Deliver up to *number* messages, in no order; what came too often is given up instead.
         """
         now = _now()
-        seen = [number for number, held in self._held.items() if held.visible_at <= now]
+        seen = self._seen()
         deliveries = []
         for chosen in self._random.sample(seen, min(number, len(seen))):
             held = self._held[chosen]
@@ -78,7 +86,7 @@ class Queue:
             if self._random.random() < self.twice:
                 self.happened(f"message {chosen} is delivered twice")
             else:
-                held.visible_at = now + self.hidden
+                held.visible_at = now + (hidden or self.hidden)
             deliveries.append(Delivery(f"{chosen}.{held.received}", held.body, held.received))
         return deliveries
 
@@ -90,6 +98,13 @@ class Queue:
             self.happened(f"message {receipt} is not deleted")
             return
         self._held.pop(_number(receipt), None)
+
+    def is_current(self, receipt: str) -> bool:
+        """
+        Whether nobody has been given the message since.
+        """
+        held = self._held.get(_number(receipt))
+        return held is not None and receipt.endswith(f".{held.received}")
 
     def hide(self, receipt: str, seconds: float) -> None:
         """
@@ -110,6 +125,10 @@ class Queue:
         Return the certificates in all messages, given up or not.
         """
         return {pem for body in [*self.given_up, *(h.body for h in self._held.values())] for pem in _pems(body)}
+
+    def _seen(self) -> list[str]:
+        now = _now()
+        return [number for number, held in self._held.items() if held.visible_at <= now]
 
 
 def _now() -> float:

@@ -102,6 +102,12 @@ class AwsCloud:
         )
         return Service(registry, SqsQueue(sqs_cloud.URL, region="us-east-1", credentials=lambda: keys))
 
+    def source(self, service: Service) -> Any:
+        """
+        See `Cloud`.
+        """
+        return service.queue
+
     async def invoke(self, deliveries: list[Delivery], *, seconds: float) -> None:
         """
         See `Cloud`: an event source mapping that reports batch item failures.
@@ -118,6 +124,7 @@ class AwsCloud:
         """
         Stand in for `AwsHttp.send`.
         """
+        await sqs_cloud.listened(call, self.queue, until=until)
         # What the registry may not have seen yet is only what was made a moment ago.
         cannot = _NOT_SQS if call.operation in weather.OF_QUEUE else _NOT_IOT
         if call.operation == "AttachThingPrincipal":
@@ -247,7 +254,7 @@ def _about(call: Call) -> str:
     Return what *call* names, short.
     """
     if call.operation in weather.OF_QUEUE:
-        return f"{len(json.loads(call.body)['Entries'])} messages"
+        return f"{len(json.loads(call.body).get('Entries', ()))} messages"
     if call.operation == "RegisterCertificateWithoutCA":
         return certificate_id(json.loads(call.body)["certificatePem"])[:_SHOWN]
     principal = call.headers.get("x-amzn-principal") or (call.body and json.loads(call.body).get("target")) or ""

@@ -5,6 +5,7 @@ What a run needs of a cloud in memory, whichever it is.
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
+from firstlight.backlog import Source
 from firstlight.identity import DeviceIdentity
 from firstlight.inspection import Inspector
 from firstlight.overflow import Overflow
@@ -54,6 +55,11 @@ class Cloud(Protocol):
     def new_service(self) -> Service:
         """
         Return what a process that has just begun makes.
+        """
+
+    def source(self, service: Service) -> Source:
+        """
+        Return the queue as a worker of its own reads it.
         """
 
     async def invoke(self, deliveries: list[Delivery], *, seconds: float) -> None:

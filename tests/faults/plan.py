@@ -68,7 +68,9 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Push:
     """
-    A push of devices by one of a few processes, and how that dies; `later` leaves all of it to the queue.
+    A push of devices by one of a few processes, and how that dies.
+
+    `later` leaves all of it to the queue; `asks` what became of it afterwards.
     """
 
     at: float
@@ -77,6 +79,7 @@ class Push:
     seconds: float
     death: Death | None = None
     later: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ class Backlog:
     bad_weather: float
     # Whether the queue has nothing of it.
     is_spared: bool
+    # Whether an operator's own processes work it off.
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,7 @@ def _backlog(chance: random.Random, cloud: str) -> Backlog | None:
         mortality=chance.choice((0.0, 0.3, 0.6)),
         bad_weather=chance.choice((30.0, 200.0, 3600.0)),
         is_spared=chance.random() < 0.5,
+        own=chance.random() < 0.3,
     )
 
 
@@ -193,7 +199,8 @@ def _push(chance: random.Random, chosen: tuple[int, ...], number: int, *, queue:
     death = Death(chance.randint(1, 5 * len(chosen) + 2), done=chance.random() < 0.5) if dies else None
     seconds = 25.0 if chance.random() < 0.7 else chance.uniform(0.1, 3)
     later = queue and chance.random() < 0.3
-    return Push(chance.choice((0, 0, 0.02, 1, 10, 40)), number % 2, tuple(who), seconds, death, later)
+    at = chance.choice((0, 0, 0.02, 1, 10, 40))
+    return Push(at, number % 2, tuple(who), seconds, death, later, asks=chance.random() < 0.2)
 
 
 def _without(push: Push, kept: tuple[int, ...]) -> Push:

@@ -19,6 +19,8 @@ _AUTHORIZATION = "Basic " + base64.b64encode(CREDENTIALS.encode()).decode()
 _KNOWN = frozenset({"ok", "inactive", "name-taken", "unfinished", "throttled", "not-attempted", "queued"})
 # Seconds by which an answer may be late: a Lambda keeps as much for itself.
 _MARGIN = 1.0
+# Seconds that an answer about devices may take.
+_ASKING = 10.0
 
 
 @dataclass
@@ -74,6 +76,33 @@ async def push(
     for device, code, entry in zip(devices, codes, entries, strict=True):
         pushed.wrong += _untrue(cloud, device, code, entry, off)
     return pushed
+
+
+async def ask(
+    cloud: Cloud, interop: Interop, process: Process, devices: list[DeviceIdentity], *, is_calm: bool
+) -> list[str]:
+    """
+    Ask what *devices* are; say what is untrue of the answer, and, if all is calm, what it does not say.
+    """
+    certs = [{"ref": f"ref-{i}", "cert": people.encoded(device)} for i, device in enumerate(devices)]
+    body = json.dumps({"action": "status", "certs": certs}).encode()
+    request = Request("POST", "/interop", {"authorization": _AUTHORIZATION}, body)
+    off = set(cloud.off)
+    task = process.start(interop.answer(request, deadline=asyncio.get_running_loop().time() + _ASKING))
+    await asyncio.wait([task])
+    if task.cancelled():
+        return []
+    if problem := task.exception():
+        return [f"the endpoint fell over with {problem!r}"]
+    said = [entry["status"] for entry in json.loads(task.result().body)]
+    cloud.wire.note(process, "says " + " ".join(said))
+    wrong = [] if len(said) == len(devices) else ["not every device's status is answered"]
+    for device, status in zip(devices, said, strict=False):
+        is_ready, is_complete = status == "READY", cloud.complete(device)
+        switched_off_meanwhile = device.fingerprint in cloud.off and device.fingerprint not in off
+        if (is_ready and not is_complete and not switched_off_meanwhile) or (is_calm and is_ready != is_complete):
+            wrong.append(f"{device.name} {device.fingerprint[:8]} is said to be {status}, and is not")
+    return wrong
 
 
 def is_settled(cloud: Cloud, device: DeviceIdentity) -> bool:

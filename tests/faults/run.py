@@ -18,7 +18,7 @@ from tests.faults.azure_cloud import AzureCloud
 from tests.faults.cloud import Cloud
 from tests.faults.plan import Case, Plan, Push, SwitchOff
 from tests.faults.process import Death, Process
-from tests.faults.pushing import Pushed, is_settled, push
+from tests.faults.pushing import Pushed, ask, is_settled, push
 from tests.faults.weather import Weather
 from tests.faults.wire import Wire
 from tests.faults.workers import Workers
@@ -108,17 +108,22 @@ class _Run:
         self.cloud.wire.weather.calm()
         await asyncio.sleep(_CALM)
         everybody = [self._devices[who] for who in self.plan.devices]
-        last = await self._pushed(*self._born("the last"), everybody, seconds=25.0)
+        process, interop = self._born("the last")
+        last = await self._pushed(process, interop, everybody, seconds=25.0)
         if last:
             self.wrong += self._final(last, everybody)
         else:
             self.wrong.append("the last push had no answer")
+        self.wrong += await ask(self.cloud, interop, process, everybody, is_calm=True)
         self.wrong += self.cloud.half_made(everybody)
 
     async def _push(self, planned: Push) -> None:
         await asyncio.sleep(planned.at)
         devices = [self._devices[who] for who in planned.who]
-        await self._pushed(*self._process(planned), devices, seconds=planned.seconds, later=planned.later)
+        process, interop = self._process(planned)
+        await self._pushed(process, interop, devices, seconds=planned.seconds, later=planned.later)
+        if planned.asks and not process.dead:
+            self.wrong += await ask(self.cloud, interop, process, devices, is_calm=False)
 
     async def _pushed(
         self,
@@ -142,7 +147,7 @@ class _Run:
         backlog = self.plan.backlog
         if backlog is None:
             return None
-        return Workers(self.cloud, self.seed, backlog.at_once, backlog.seconds, backlog.mortality)
+        return Workers(self.cloud, self.seed, backlog.at_once, backlog.seconds, backlog.mortality, backlog.own)
 
     def _lost(self) -> list[str]:
         """

@@ -2,6 +2,7 @@
 SQS in this process: what the queue of a push and of a worker asks of it.
 """
 
+import asyncio
 import json
 from typing import Any
 
@@ -18,12 +19,28 @@ def done(call: Call, queue: Queue, fault: str, conditions: Weather) -> dict[str,
     """
     Do *call* on *queue*, in part if that is the *fault*; return the answer's document.
     """
-    entries = json.loads(call.body)["Entries"]
+    asked = json.loads(call.body)
+    if call.operation == "ReceiveMessage":
+        taken = queue.take(asked["MaxNumberOfMessages"])
+        return {"Messages": [{"ReceiptHandle": d.receipt, "Body": d.body} for d in taken]}
+    entries = asked["Entries"]
     part = conditions.part(len(entries)) if fault in _IN_PART else len(entries)
     for entry in entries[:part]:
-        if call.operation == "SendMessageBatch":
-            queue.send(entry["MessageBody"])
-        else:
-            queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
+        match call.operation:
+            case "SendMessageBatch":
+                queue.send(entry["MessageBody"])
+            case "DeleteMessageBatch":
+                queue.delete(entry["ReceiptHandle"])
+            case _:
+                queue.hide(entry["ReceiptHandle"], entry["VisibilityTimeout"])
     failed = [{"Id": e["Id"], "Code": "InternalError", "SenderFault": False} for e in entries[part:]]
     return {"Successful": [{"Id": e["Id"]} for e in entries[:part]], **({"Failed": failed} if failed else {})}
+
+
+async def listened(call: Call, queue: Queue, *, until: float) -> None:
+    """
+    Wait as long as a call that takes messages does for the first one.
+    """
+    if call.operation == "ReceiveMessage":
+        left = until - asyncio.get_running_loop().time()
+        await queue.arrival(min(json.loads(call.body)["WaitTimeSeconds"], left))

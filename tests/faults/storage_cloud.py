@@ -4,6 +4,7 @@ An Azure Storage queue in this process, behind the pipeline of the real adapter:
 
 import base64
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -41,26 +42,53 @@ class StorageCloud(Pipeline):
         See `Pipeline`.
         """
         url = urlsplit(request.url)
-        poison = url.path.removesuffix("/messages").endswith(POISON)
-        delay = float(parse_qs(url.query)["visibilitytimeout"][0])
-        text = ET.fromstring(str(request.content, "utf-8")).findtext("MessageText") or ""
-        body = base64.b64decode(text).decode()
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        do: Callable[[], Response]
+        match request.method:
+            case "POST":
+                name, do = "PutMessage", lambda: self._put(url.path, asked, request)
+            case "GET":
+                name, do = "GetMessages", lambda: self._get(asked)
+            case _:
+                name, do = "DeleteMessage", lambda: self._delete(asked)
         return await self.wire.carry(
-            "PutMessage",
-            lambda fault: self._answer(body, delay, fault, poison=poison),
-            about=lambda: f"{'poison' if poison else ''} in {delay:.0f} s",
-            cannot=_CANNOT,
+            name, lambda fault: _answer(do, fault), about=lambda: url.path.split("/")[1], cannot=_CANNOT
         )
 
-    def _answer(self, body: str, delay: float, fault: str, *, poison: bool) -> Response | Exception:
-        if not fault or fault in weather.DONE:
-            if poison:
-                self.queue.given_up.append(body)
-            else:
-                self.queue.send(body, delay=delay)
-        if fault == weather.UNREACHABLE:
-            return ServiceRequestError("no connection")
-        if fault == weather.LOST:
-            return ServiceResponseError("the connection was closed")
-        status, code = _ERRORS.get(fault, (201, ""))
+    def _put(self, path: str, asked: dict[str, str], request: HttpRequest) -> Response:
+        text = ET.fromstring(str(request.content, "utf-8")).findtext("MessageText") or ""
+        body = base64.b64decode(text).decode()
+        if path.removesuffix("/messages").endswith(POISON):
+            self.queue.given_up.append(body)
+        else:
+            self.queue.send(body, delay=float(asked["visibilitytimeout"]))
+        return Response(201, {}, b"")
+
+    def _get(self, asked: dict[str, str]) -> Response:
+        taken = self.queue.take(int(asked["numofmessages"]), hidden=float(asked["visibilitytimeout"]))
+        listed = ET.Element("QueueMessagesList")
+        for delivery in taken:
+            one = ET.SubElement(listed, "QueueMessage")
+            ET.SubElement(one, "MessageId").text = delivery.receipt.partition(".")[0]
+            ET.SubElement(one, "PopReceipt").text = delivery.receipt
+            ET.SubElement(one, "DequeueCount").text = str(delivery.received)
+            ET.SubElement(one, "MessageText").text = base64.b64encode(delivery.body.encode()).decode()
+        return Response(200, {}, ET.tostring(listed))
+
+    def _delete(self, asked: dict[str, str]) -> Response:
+        if not self.queue.is_current(asked["popreceipt"]):
+            return Response(404, {"x-ms-error-code": "MessageNotFound"}, b"")
+        self.queue.delete(asked["popreceipt"])
+        return Response(204, {}, b"")
+
+
+def _answer(do: Callable[[], Response], fault: str) -> Response | Exception:
+    done = do() if not fault or fault in weather.DONE else None
+    if fault == weather.UNREACHABLE:
+        return ServiceRequestError("no connection")
+    if fault == weather.LOST:
+        return ServiceResponseError("the connection was closed")
+    if fault in _ERRORS or done is None:
+        status, code = _ERRORS[fault]
         return Response(status, {"x-ms-error-code": code}, b"")
+    return done

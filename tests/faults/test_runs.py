@@ -11,8 +11,8 @@ from tests.faults.run import CLOUDS, run
 from tests.faults.tally import tally
 
 # Examples for each cloud; Hypothesis draws some seeds twice, with other caps.
-_RUNS = 1600
-_SEEDS = 1200
+_RUNS = 1250
+_SEEDS = 1000
 
 
 def _cases(cloud: str) -> st.SearchStrategy[Case]:

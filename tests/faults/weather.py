@@ -23,7 +23,12 @@ PARTIAL = "partially applied"  # a bulk call, done in part, then 500
 PARTIAL_LOST = "partially applied and lost"
 PARTIAL_TOLD = "partially applied and said so"
 
-OF_QUEUE = frozenset({"SendMessageBatch", "ChangeMessageVisibilityBatch", "PutMessage"})
+OF_QUEUE = frozenset(
+    {
+        *("SendMessageBatch", "ChangeMessageVisibilityBatch", "ReceiveMessage", "DeleteMessageBatch"),
+        *("PutMessage", "GetMessages", "DeleteMessage"),
+    }
+)
 DONE = frozenset({LATE, LOST, TARDY, DONE_THEN_500, PARTIAL, PARTIAL_LOST, PARTIAL_TOLD})
 SILENT = frozenset({HANG, LATE, TARDY, PARTIAL_LOST})
 
