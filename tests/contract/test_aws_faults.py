@@ -229,7 +229,7 @@ def test_a_policy_that_vanishes_is_asked_for_again(in_stub: InStub, new_devices:
 
 def test_a_thing_that_vanishes_on_the_way_is_made_again(in_stub: InStub, new_devices: NewDevices) -> None:
     """
-    Deleted meanwhile, or not yet seen everywhere: begun again, but not for ever.
+    Deleted meanwhile, or not yet seen everywhere: begun again, but not for ever; then a queue carries it on.
     """
 
     async def promise(world: StubWorld) -> None:
@@ -239,7 +239,8 @@ def test_a_thing_that_vanishes_on_the_way_is_made_again(in_stub: InStub, new_dev
         (failed,) = await register(world.registry, device)
 
         assert failed.error is not None
-        assert "AttachThingPrincipal was refused with ResourceNotFoundException" in failed.error.message
+        assert "unfinished" == failed.error.code
+        assert "or its certificate at AttachThingPrincipal" in failed.error.message
         assert 3 == world.stub.calls["CreateThing"]
         world.weather(faults={"AttachThingPrincipal": {"ResourceNotFoundException": 0.03}})
         assert ["ok"] * 60 == codes(await register(world.registry, device, *new_devices(59)))

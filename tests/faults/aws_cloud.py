@@ -67,7 +67,7 @@ class AwsCloud:
     settings = Settings(basic_credentials=CREDENTIALS, queue_url=sqs_cloud.URL)
     batch = 10
     # What AWS said so often that it had to be believed.
-    excused = ("credentials of this endpoint have expired", "AttachThingPrincipal was refused with ResourceNotFound")
+    excused = ("credentials of this endpoint have expired",)
 
     @contextmanager
     def wired(self) -> Iterator[None]:

@@ -11,9 +11,12 @@ import pytest
 from firstlight import backlog, interop, overflow
 from firstlight.backlog import Worked
 from firstlight.errors import NotAttemptedError, QueuedError, ThrottledError
+from firstlight.ingest import worker as own_worker
+from firstlight.inspection import Condition, Standing
 from firstlight.queues import azure_backlog
 from firstlight.queues.azure_storage import StorageQueue
 from firstlight.queues.sqs import SqsQueue
+from firstlight.status import StatusDesk
 from lambdas import worker
 from tests.faults import azure_cloud
 
@@ -49,7 +52,28 @@ def _remembers_what_it_worked_on(patch: pytest.MonkeyPatch) -> None:
 
 def _with_work(patch: pytest.MonkeyPatch, work: Any) -> None:
     patch.setattr(worker, "work", work)
+    patch.setattr(own_worker, "work", work)
     patch.setitem(azure_cloud.worker_function().__globals__, "work", work)
+
+
+def _takes_out_before_it_works(patch: pytest.MonkeyPatch) -> None:
+    work = own_worker.Worker._work  # noqa: SLF001 -- as above
+
+    async def hasty(self: own_worker.Worker, messages: Any, tally: Any) -> None:
+        await self.source.done(messages)
+        await work(self, messages, tally)
+
+    patch.setattr(own_worker.Worker, "_work", hasty)
+
+
+def _calls_ready_what_is_known(patch: pytest.MonkeyPatch) -> None:
+    known = StatusDesk._known  # noqa: SLF001 -- as above
+
+    def generous(self: StatusDesk, fingerprint: str, standing: Standing) -> Standing:
+        found = known(self, fingerprint, standing)
+        return replace(found, condition=Condition.READY) if found.condition is Condition.INCOMPLETE else found
+
+    patch.setattr(StatusDesk, "_known", generous)
 
 
 def _says_queued_of_what_is_not(patch: pytest.MonkeyPatch) -> None:
@@ -113,6 +137,8 @@ BREAKS = {
     "a message is let go whatever became of it": _lets_go_before_it_works,
     "what failed is let go": _lets_go_of_what_failed,
     "a device is worked on once": _remembers_what_it_worked_on,
+    "a worker of one's own takes messages out before it works": _takes_out_before_it_works,
+    "what is incomplete is said to be READY": _calls_ready_what_is_known,
     "queued is said, and nothing is": _says_queued_of_what_is_not,
     "the queue's refusal is not listened to": _believes_that_all_was_sent,
     "of one name one is queued": _queues_by_name,

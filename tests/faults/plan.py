@@ -33,6 +33,7 @@ KINDS = {
 # Of a call going wrong: from fine weather to one in which hardly anything gets through.
 _RATES = (0.0, 0.05, 0.15, 0.3, 0.5, 0.85, 0.97)
 _REGISTERING, _ALL = "RegisterCertificateWithoutCA", "*"
+_DOWN = (weather.HANG, weather.UNREACHABLE, weather.UNAVAILABLE)
 # Operation -> calls a second, far below AWS's so that few devices meet it; the hub's are a minute's.
 _QUOTAS: dict[str, tuple[dict[str, float], ...]] = {
     "aws": ({}, {}, {_REGISTERING: 1.0}, {_ALL: 2.0}),
@@ -137,9 +138,7 @@ def drawn(case: Case, cloud: str) -> Plan:
     # Now and then only devices that want one another's names.
     among = people.RIVALS if chance.random() < 0.3 else range(people.COUNT)
     chosen = tuple(chance.sample(among, chance.choice((1, 2, 3, 4, 6, 9))))
-    kinds = chance.sample(KINDS[cloud], chance.randint(1, 4))
-    rate = chance.choice(_RATES)
-    faults = {kind: rate / len(kinds) for kind in kinds}
+    faults = _faults(chance, cloud)
     tps = chance.choice(_QUOTAS[cloud])
     leftovers = _leftovers(chance, chosen, cloud)
     acts = tuple(
@@ -159,6 +158,16 @@ def drawn(case: Case, cloud: str) -> Plan:
         tps=tps,
         backlog=backlog,
     )
+
+
+def _faults(chance: random.Random, cloud: str) -> dict[str, float]:
+    """
+    Draw what goes wrong, and how often: a few kinds now and then, or the whole service is down.
+    """
+    kinds, rate = chance.sample(KINDS[cloud], chance.randint(1, 4)), chance.choice(_RATES)
+    if chance.random() < 0.1:
+        return {chance.choice(_DOWN): 1.0}
+    return {kind: rate / len(kinds) for kind in kinds}
 
 
 def _backlog(chance: random.Random, cloud: str) -> Backlog | None:

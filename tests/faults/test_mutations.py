@@ -11,7 +11,7 @@ from tests.faults.plan import Case
 from tests.faults.run import run
 
 Break = Callable[[pytest.MonkeyPatch], None]
-_MOST = 800
+_MOST = 1500
 _OF_ALL = breaks_of_core.BREAKS | breaks_of_queues.BREAKS
 _BREAKS: dict[str, dict[str, Break]] = {
     "aws": _OF_ALL | breaks_of_aws.BREAKS | breaks_of_queues.SQS_BREAKS,

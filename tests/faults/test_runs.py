@@ -11,7 +11,7 @@ from tests.faults.run import CLOUDS, run
 from tests.faults.tally import tally
 
 # Examples for each cloud; Hypothesis draws some seeds twice, with other caps.
-_RUNS = 1250
+_RUNS = 1200
 _SEEDS = 1000
 
 

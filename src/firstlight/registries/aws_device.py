@@ -90,6 +90,8 @@ class AwsDevice:
         attached = await self.calls(aws_operations.attach_principal(self.identity.name, arn), self.turn)
         if attached.missing and again:
             return False
+        if attached.missing:
+            raise aws_errors.not_seen(self.identity.name)
         if not attached.ok:
             raise aws_errors.refusal(attached)
         return True

@@ -171,6 +171,13 @@ def unsettled(name: str) -> UnfinishedError:
     return _unfinished(f"the thing {name} is being changed by somebody else", _PUSH_AGAIN)
 
 
+def not_seen(name: str) -> UnfinishedError:
+    """
+    What was made a moment ago is not seen everywhere yet, or somebody keeps deleting it: trying again tells.
+    """
+    return _unfinished(f"AWS IoT did not find the thing {name} or its certificate at AttachThingPrincipal", _PUSH_AGAIN)
+
+
 def _error(problem: str, hint: str = "") -> RegistryError:
     return RegistryError(f"{_FAILED}{problem}.", hint=hint)
 
