@@ -80,13 +80,17 @@ def not_yet_valid(laptop: Bench) -> Shown:
     return Shown(identity=identity)
 
 
-def switched_off(status: str) -> Callable[[Bench], Shown]:
-    def build(laptop: Bench) -> Shown:
-        identity = laptop.registered(laptop.policy)
-        laptop.iot.update_certificate(certificateId=identity.certificate.fingerprint, newStatus=status)
-        return Shown(identity=identity)
+def switched_off(laptop: Bench) -> Shown:
+    identity = laptop.registered(laptop.policy)
+    laptop.iot.update_certificate(certificateId=identity.certificate.fingerprint, newStatus="INACTIVE")
+    return Shown(identity=identity)
 
-    return build
+
+def revoked(laptop: Bench) -> Shown:
+    shown = Shown(identity=laptop.device(laptop.site().maker))
+    assert "provisioned just in time" in laptop.refused(shown)
+    laptop.iot.update_certificate(certificateId=shown.identity.certificate.fingerprint, newStatus="REVOKED")
+    return shown
 
 
 def elsewhere(laptop: Bench) -> Shown:
@@ -299,8 +303,8 @@ SITUATIONS = (
     Situation("nothing listens at the endpoint", "endpoint-out-of-reach", "", nobody_listens),
     Situation("the certificate has expired", "certificate-expired", "expired", expired),
     Situation("the certificate is not valid yet", "certificate-not-yet-valid", "not valid before", not_yet_valid),
-    Situation("an operator switched the certificate off", "certificate-inactive", "INACTIVE", switched_off("INACTIVE")),
-    Situation("the certificate is revoked", "certificate-revoked", "REVOKED", switched_off("REVOKED")),
+    Situation("an operator switched the certificate off", "certificate-inactive", "INACTIVE", switched_off),
+    Situation("the certificate is revoked", "certificate-revoked", "REVOKED", revoked),
     Situation("the certificate is registered in another region", "registered-elsewhere", "", elsewhere),
     Situation("the pushed name belongs to another certificate", "name-taken", "no registered ACTIVE CA", name_taken),
     Situation("neither certificate nor CA is registered", "not-registered", "no registered ACTIVE CA", stranger),

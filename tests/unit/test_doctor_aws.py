@@ -143,6 +143,26 @@ def test_a_signature_that_aws_iot_does_not_take() -> None:
     assert "signature-refused" not in codes(replace(pushed(), device=device))
 
 
+def test_a_certificate_left_pending_whose_ca_is_gone() -> None:
+    """
+    Its next connect runs into nothing.
+    """
+    pending = Fact(Registered(status="PENDING_ACTIVATION"))
+
+    assert ["not-registered"] == codes(case_of(MAKER.leaf("sensor-1"), registered=pending))
+
+
+def test_a_ca_that_has_expired_may_matter() -> None:
+    """
+    What AWS does then is not documented.
+    """
+    case = newcomer()
+    later = MAKER.ca.x509.not_valid_after_utc + timedelta(days=1)
+    expired = replace(case, device=replace(case.device, now=later))
+
+    assert ("ca-out-of-date", False) in [(f.code, f.certain) for f in diagnosed(expired).findings]
+
+
 def test_a_policy_that_is_none() -> None:
     """
     AWS refuses one; somebody else's cloud may not.

@@ -35,6 +35,7 @@ CAUSES: tuple[Cause[AwsCase], ...] = (
     Cause("ca-above-registered", "The registered CA is not the one that signed", aws_issuer.above_registered),
     Cause("ca-inactive", "The CA is switched off", aws_issuer.ca_inactive),
     Cause("auto-registration-off", "The CA registers nothing by itself", aws_issuer.auto_registration_off),
+    Cause("ca-out-of-date", "The CA certificate has expired", aws_issuer.ca_out_of_date),
     Cause("ca-of-same-name", "Several CAs have the issuer's name", aws_issuer.same_subject),
     Cause("not-announced", "The allow-list does not await the certificate", aws_issuer.not_announced),
     Cause("template-of-another-ca", "The template is linked to another CA", aws_issuer.template_of_another),

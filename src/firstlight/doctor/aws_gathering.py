@@ -58,8 +58,18 @@ def gather(clients: AwsClients, device: Device, where: Where, *, connection: Con
     if not registered.unread and case.is_newcomer and not case.cas.unread:
         case = replace(case, introduction=introduction(clients.iot, clients.iam, clients.dynamodb, case))
     # by another name there is no thing, and asking for it is refused
-    thing = ask(f"the thing {case.name}", lambda: _thing(iot, case.name)) if is_thing_name(case.name) else Fact(None)
+    name = _thing_name(case)
+    thing = ask(f"the thing {name}", lambda: _thing(iot, name)) if is_thing_name(name) else Fact(None)
     return replace(case, thing=thing, documents=_documents(iot, case))
+
+
+def _thing_name(case: AwsCase) -> str:
+    """
+    Return the thing to look up: of a newcomer the one it would become, whatever name it connects under.
+    """
+    template = case.introduction and case.introduction.template.known
+    resources = case.resources if template else None
+    return resources.thing_name if resources and resources.thing_name else case.name
 
 
 def _registered(iot: Any, certificate_id: str) -> Registered | None:

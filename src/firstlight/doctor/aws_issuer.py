@@ -15,8 +15,9 @@ def not_registered(case: AwsCase) -> Found | None:
     if not _is_stranger(case) or _namesakes(case) or _above(case):
         return None
     count = len(case.cas.value)
+    standing = "left pending" if case.registered.value else "not registered"
     return Found(
-        f"The certificate is not registered in {case.region}, and none of the {count} registered CAs is its issuer "
+        f"The certificate is {standing} in {case.region}, and none of the {count} registered CAs is its issuer "
         f"({case.device.issuer}).",
         (f"firstlight push {case.device.file} --url INGEST_URL", f"firstlight ca register ca.pem {case.at}"),
         "Push this one certificate, or register the CA that signs the devices' certificates.",
@@ -63,7 +64,7 @@ def ca_inactive(case: AwsCase) -> Found | Fine | None:
 
 
 def auto_registration_off(case: AwsCase) -> Found | Fine | None:
-    if case.introduction is None or case.registered.value is not None:
+    if case.introduction is None:
         return None
     ca = case.introduction.ca
     if ca.auto_registers:
@@ -72,6 +73,23 @@ def auto_registration_off(case: AwsCase) -> Found | Fine | None:
         f"Auto-registration of its CA {ca.id[:16]}… is off, so a first connect registers nothing.",
         (f"{_update(ca)} --new-auto-registration-status ENABLE {case.at}",),
         "Or push the certificate: that needs no CA.",
+    )
+
+
+def ca_out_of_date(case: AwsCase) -> Found | None:
+    """
+    AWS registers no CA that has expired; what it does when a registered one expires is not documented.
+    """
+    if case.introduction is None:
+        return None
+    ca = case.introduction.ca
+    if case.device.now <= ca.certificate.x509.not_valid_after_utc:
+        return None
+    return Found(
+        f"Its CA {ca.id[:16]}… ({ca.subject}) expired {ca.certificate.x509.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}.",
+        (f"firstlight ca register ca.pem {case.at}",),
+        "Register the CA's new certificate, if its key is the same.",
+        certain=False,
     )
 
 
@@ -150,7 +168,7 @@ def _ca_is_of_allow_list(case: AwsCase) -> bool:
 
 
 def _is_stranger(case: AwsCase) -> bool:
-    return case.registered.value is None and case.introduction is None
+    return case.is_newcomer and case.introduction is None
 
 
 def _namesakes(case: AwsCase) -> Sequence[Ca]:

@@ -38,13 +38,20 @@ def inactive(case: AwsCase) -> Found | Fine | None:
 
 
 def revoked(case: AwsCase) -> Found | None:
+    """
+    AWS IoT never changes that: the certificate is forgotten, or it stays out.
+    """
     registered = case.registered.value
     if registered is None or registered.status != "REVOKED":
         return None
     return Found(
         _is("REVOKED", case),
-        (f"firstlight devices enable --cert {case.device.file} --revoked {case.at}", _update(case)),
-        f"{_NO_PUSH} A new certificate is the usual answer.",
+        (
+            f"firstlight devices retire --cert {case.device.file} --forget --yes {case.at}",
+            f"firstlight push {case.device.file} --url INGEST_URL",
+        ),
+        "So are devices that were retired: ask who did it and why first. AWS IoT never takes it back; forgotten, the "
+        "certificate comes in again by a push, or at its first connect. A new one is the usual answer.",
     )
 
 
@@ -64,7 +71,7 @@ def elsewhere(case: AwsCase) -> Found | None:
     """
     Not known here, and no CA would introduce it, but another region knows it.
     """
-    if case.registered.value is not None or case.introduction is not None:
+    if not case.is_newcomer or case.introduction is not None:
         return None
     regions = case.elsewhere.value
     if not regions:
@@ -80,7 +87,7 @@ def name_taken(case: AwsCase) -> Found | None:
     """
     A push would be refused: the thing it would make belongs to another certificate.
     """
-    if case.registered.value is not None or case.introduction is not None:
+    if not case.is_newcomer or case.introduction is not None:
         return None
     thing = case.thing.value
     if thing is None:
