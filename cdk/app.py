@@ -14,9 +14,10 @@ from types import ModuleType
 
 from cdk import node
 from firstlight import regions
-from firstlight.deploy import bundle
+from firstlight.deploy import bundle, manifest_bundle
 from firstlight.deploy.bundle import Platform
 from firstlight.errors import DeploymentError, FirstlightError
+from firstlight.regions import AwsRegion
 
 
 def main(environ: MutableMapping[str, str]) -> int:
@@ -39,7 +40,9 @@ def _synthesize(environ: MutableMapping[str, str]) -> None:
     assembly = _assembly()
     app = assembly.app(Path(environ.get("CDK_OUTDIR") or "cdk.out").resolve())
     file = environ.get("FIRSTLIGHT_REGIONS_FILE") or app.node.try_get_context("regions_file") or "regions.toml"
-    assembly.add_stacks(app, regions.load(Path(file)).aws, bundle=_bundle, now=datetime.now(UTC))
+    assembly.add_stacks(
+        app, regions.load(Path(file)).aws, bundle=_bundle, manifest_bundle=_manifest_bundle, now=datetime.now(UTC)
+    )
     app.synth()
 
 
@@ -59,11 +62,24 @@ def _bundle(trusted_issuers: Sequence[Path]) -> Path:
     """
     Lay the code out afresh: what is deployed is what is in the checkout.  Regions that trust the same share it.
     """
-    name = Platform.LAMBDA.value
-    if trusted_issuers:
-        content = b"".join(path.read_bytes() for path in trusted_issuers)
-        name += f"-{hashlib.sha256(content).hexdigest()[:12]}"
-    return bundle.assemble(Platform.LAMBDA, out=bundle.CHECKOUT / "build" / name, trusted_issuers=trusted_issuers)
+    out = bundle.CHECKOUT / "build" / (Platform.LAMBDA.value + _tag(trusted_issuers))
+    return bundle.assemble(Platform.LAMBDA, out=out, trusted_issuers=trusted_issuers)
+
+
+def _manifest_bundle(region: AwsRegion) -> Path:
+    """
+    As `_bundle`, for the function that reads uploaded manifests.
+    """
+    files = (*region.trusted_issuers, *region.manifest_signers)
+    out = bundle.CHECKOUT / "build" / (f"{Platform.LAMBDA}-manifests" + _tag(files))
+    return manifest_bundle.assemble(
+        Platform.LAMBDA, out=out, trusted_issuers=region.trusted_issuers, signers=region.manifest_signers
+    )
+
+
+def _tag(files: Sequence[Path]) -> str:
+    content = b"".join(path.read_bytes() for path in files)
+    return f"-{hashlib.sha256(content).hexdigest()[:12]}" if files else ""
 
 
 if __name__ == "__main__":

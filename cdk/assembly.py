@@ -27,9 +27,16 @@ def app(outdir: Path) -> App:
     return App(outdir=str(outdir), analytics_reporting=False)
 
 
-def add_stacks(scope: App, regions: Iterable[AwsRegion], *, bundle: Bundle, now: datetime) -> None:
+def add_stacks(
+    scope: App,
+    regions: Iterable[AwsRegion],
+    *,
+    bundle: Bundle,
+    manifest_bundle: Callable[[AwsRegion], Path],
+    now: datetime,
+) -> None:
     """
-    Add the stacks of *regions* to *scope*.
+    Add the stacks of *regions* to *scope*; *manifest_bundle* is asked for a region with `manifest_uploads` only.
 
     Raises:
         RegionsError: a file that a region names cannot be used, such as a CA that AWS IoT would refuse at *now*.
@@ -44,6 +51,9 @@ def add_stacks(scope: App, regions: Iterable[AwsRegion], *, bundle: Bundle, now:
                 f"FirstlightIngest-{region.name}",
                 region=region,
                 code=lambda_.Code.from_asset(str(bundle(region.trusted_issuers))),
+                manifest_code=lambda_.Code.from_asset(str(manifest_bundle(region)))
+                if region.manifest_uploads
+                else None,
                 env=environment,
                 synthesizer=_synthesizer(),
             )

@@ -4,7 +4,7 @@ A region's row of regions.toml to what its functions are told.
 
 from dataclasses import replace
 
-from firstlight.deploy import bundle, public_key
+from firstlight.deploy import bundle, manifest_bundle, public_key
 from firstlight.identity import NamingRule
 from firstlight.regions import AwsRegion, FirstConnect
 from firstlight.registries import quotas
@@ -45,6 +45,17 @@ def of_worker(settings: Settings) -> Settings:
     Return what the worker is told of its ingest function's *settings*: nobody calls it, so not who may.
     """
     return replace(settings, audience="", token_key="", token_key_url="", topic=Settings().topic)
+
+
+def of_uploads(region: AwsRegion, settings: Settings) -> Settings:
+    """
+    Return what the function that reads *region*'s uploaded manifests is told of its ingest function's *settings*.
+    """
+    return replace(
+        of_worker(settings),
+        manifest_signers_file=manifest_bundle.SIGNERS if region.manifest_signers else "",
+        manifest_attributes=",".join(region.manifest_attributes),
+    )
 
 
 def rule(region: AwsRegion) -> NamingRule:

@@ -13,9 +13,10 @@ from cdk.device_policy import DevicePolicy
 from cdk.ingest_api import IngestApi
 from cdk.ingest_function import IngestFunction
 from cdk.ingest_monitoring import IngestMonitoring
+from cdk.manifest_bucket import ManifestBucket
 from cdk.overflow_queue import OverflowQueue
 from cdk.worker_function import TIMEOUT, WorkerFunction
-from firstlight.outputs import IngestOutput
+from firstlight.outputs import IngestOutput, ManifestOutput
 from firstlight.regions import AwsRegion
 
 # The CDK context that is set for the laptop's AWS alone, which speaks plain HTTP.
@@ -26,7 +27,8 @@ class IngestStack(Stack):
     """
     API, functions, the queue between them, device policy and alarms.
 
-    Its outputs are the fields of the Cloud ID console's form.
+    Its outputs are the fields of the Cloud ID console's form; with *manifest_code*, which makes a bucket for
+    manifests, that one's name is another.
 
     It shares nothing with the JITP stack, so either comes and goes alone.  That is why each has a device
     policy of its own name: a policy with two owners would change, or stay behind, under the other's devices.
@@ -36,7 +38,14 @@ class IngestStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, id_: str, *, region: AwsRegion, code: lambda_.Code, **stack_arguments: Any
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        region: AwsRegion,
+        code: lambda_.Code,
+        manifest_code: lambda_.Code | None = None,
+        **stack_arguments: Any,
     ) -> None:
         super().__init__(scope, id_, description="firstlight: certificates pushed become devices", **stack_arguments)
         plain_http = bool(self.node.try_get_context(PLAIN_HTTP))
@@ -61,12 +70,14 @@ class IngestStack(Stack):
             stage=api.stage,
             alarm_topic_arn=region.alarm_topic_arn,
         )
-        values = {
+        values: dict[str, str] = {
             IngestOutput.ACCOUNT_ID: self.account,
             IngestOutput.GATEWAY_ID: api.api.rest_api_id,
             IngestOutput.REGION: self.region,
             IngestOutput.STAGE: region.stage,
         }
+        if manifest_code is not None:
+            values[ManifestOutput.BUCKET] = self._manifests(region, manifest_code, overflow, plain_http=plain_http)
         for output, value in values.items():
             CfnOutput(self, output, value=value)
 
@@ -96,3 +107,16 @@ class IngestStack(Stack):
         function.node.add_dependency(policy)
         worker.node.add_dependency(policy)
         return function, worker
+
+    def _manifests(self, region: AwsRegion, code: lambda_.Code, overflow: OverflowQueue, *, plain_http: bool) -> str:
+        settings = ingest_settings.of(region, account=self.account, queue_url=overflow.queue.queue_url)
+        return ManifestBucket(
+            self,
+            "Manifests",
+            code=code,
+            settings=ingest_settings.of_uploads(region, settings),
+            queue_arn=overflow.queue.queue_arn,
+            log_retention_days=region.log_retention_days,
+            alarm_topic_arn=region.alarm_topic_arn,
+            plain_http=plain_http,
+        ).bucket.bucket_name

@@ -18,6 +18,14 @@ class IngestOutput(StrEnum):
     STAGE = "Stage"
 
 
+class ManifestOutput(StrEnum):
+    """
+    What the ingest stack adds where manifests can be uploaded.
+    """
+
+    BUCKET = "ManifestBucket"
+
+
 class JitpOutput(StrEnum):
     """
     Outputs of the JITP stack.

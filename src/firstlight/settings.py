@@ -49,6 +49,10 @@ class Settings:
     quotas: str = ""
     # A DynamoDB table that hears of each pushed certificate before it is provisioned; empty: none does.
     announcements_table: str = ""
+    # PEM file of the certificates that may have signed an uploaded manifest, and the columns of uploads that become
+    # attributes, as in "site,line=Line 7"; an asterisk is all of them.
+    manifest_signers_file: str = ""
+    manifest_attributes: str = ""
 
     @property
     def rule(self) -> NamingRule:

@@ -58,7 +58,7 @@ def test_killed_in_the_middle_it_goes_on_and_registers_nothing_twice(laptop: Add
     What the report had as done is not asked for again; what was in flight is repaired; nothing is lost.
     """
     factory = Factory("Reel CA", now=datetime.now(UTC))
-    devices = reel(factory, 500)
+    devices = reel(factory, 400)
     manifest, report = cloud_id(tmp_path / "reel.csv", devices), tmp_path / "r.csv"
     where = ("--to", f"aws:{REGION}", "--report", report, "--thing-prefix", "reel-", "--json")
     variables = {**laptop.environment, **unproxied({})}
@@ -72,15 +72,15 @@ def test_killed_in_the_middle_it_goes_on_and_registers_nothing_twice(laptop: Add
         out, said = second.communicate(timeout=120)
 
     assert 0 == second.returncode, said
-    assert before < 500
+    assert before < 400
     assert f'"done_before": {before}' in out
     rows = _rows(report)
     assert {d.fingerprint for d in devices} == {r["fingerprint"] for r in rows}
-    assert (500, {"SUCCESS"}, {f"aws:{REGION}:{laptop.account}"}) == (
+    assert (400, {"SUCCESS"}, {f"aws:{REGION}:{laptop.account}"}) == (
         len(rows), {r["status"] for r in rows}, {r["to"] for r in rows},
     )  # fmt: skip
     iot = laptop.client("iot")
-    assert 500 == sum(n.startswith("reel-") for n in _all_things(iot))
+    assert 400 == sum(n.startswith("reel-") for n in _all_things(iot))
     for device in devices[::70]:
         arn = f"arn:aws:iot:{REGION}:{laptop.account}:cert/{device.fingerprint}"
         assert [arn] == iot.list_thing_principals(thingName=f"reel-{device.serial}")["principals"]
@@ -91,7 +91,7 @@ def test_interrupted_it_finishes_what_is_in_flight_and_reports(laptop: Addresses
     """
     Ctrl-C costs nothing: what was reached has its row, and the summary says what was not.
     """
-    devices = reel(Factory("Second Reel CA", now=datetime.now(UTC)), 500)
+    devices = reel(Factory("Second Reel CA", now=datetime.now(UTC)), 400)
     manifest, report = cloud_id(tmp_path / "reel.csv", devices), tmp_path / "r.csv"
     where = ("--to", f"aws:{REGION}", "--report", report, "--thing-prefix", "second-", "--json")
 
@@ -103,7 +103,7 @@ def test_interrupted_it_finishes_what_is_in_flight_and_reports(laptop: Addresses
     rows = _rows(report)
     assert 1 == process.returncode
     assert "finishing what is in flight" in said
-    assert f'"not_reached": {500 - len(rows)}' in out
+    assert f'"not_reached": {400 - len(rows)}' in out
     assert {"SUCCESS": len(rows)} == Counter(r["status"] for r in rows)
     made = [n for n in _all_things(laptop.client("iot")) if n.startswith("second-")]
     assert {r["name"] for r in rows} == set(made)
@@ -144,7 +144,7 @@ def test_the_same_on_azure(laptop_azure: AzureAddresses, tmp_path: Path) -> None
     """
     The hub is the one that was deployed; columns become tags.
     """
-    devices = reel(Factory("Azure Reel CA", now=datetime.now(UTC)), 500)
+    devices = reel(Factory("Azure Reel CA", now=datetime.now(UTC)), 400)
     rows = [(f"d{i}", "L7", c.pem) for i, c in enumerate(devices)]
     manifest = write_csv(tmp_path / "m.csv", ("device_id", "line", "certificate"), rows)
     (tmp_path / "regions.toml").write_text('[azure.westeurope]\ntoken_key_url = "https://keys.example.com/key.pem"\n')
@@ -164,7 +164,7 @@ def test_the_same_on_azure(laptop_azure: AzureAddresses, tmp_path: Path) -> None
         out, said = process.communicate(timeout=120)
 
     assert 0 == process.returncode, said
-    assert '"done": 500' in out
+    assert '"done": 400' in out
     found = _rows(tmp_path / "r.csv")
     assert {f"reel-{d.serial}" for d in devices} == {r["name"] for r in found}
     assert {f"azure:westeurope:{laptop_azure.hub}"} == {r["to"] for r in found}

@@ -61,7 +61,7 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
         app = assembly.app(tmp_path_factory.mktemp("out"))
         for name, value in context.items():
             app.node.set_context(name.replace("__", ":"), value)
-        assembly.add_stacks(app, of, bundle=lambda _: bundle, now=NOW)
+        assembly.add_stacks(app, of, bundle=lambda _: bundle, manifest_bundle=lambda _: bundle, now=NOW)
         folder = Path(app.synth().directory)
         files = sorted(folder.glob("*.template.json"))
         return Synthesized(app, {f.name.removesuffix(".template.json"): json.loads(f.read_text()) for f in files})
@@ -121,6 +121,9 @@ throttle_rate = 5
 throttle_burst = 7
 worker_concurrency = 9
 quotas = ["RegisterCertificateWithoutCA=100", "AttachPolicy=37.5"]
+manifest_uploads = true
+manifest_signers = ["ca-2.pem"]
+manifest_attributes = ["site", "place=Line"]
 log_retention_days = 400
 alarm_topic_arn = "arn:aws:sns:eu-central-1:210987654321:alarms"
 api_gateway_account_role = false

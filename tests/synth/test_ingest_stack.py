@@ -241,7 +241,7 @@ def test_alarms_go_to_the_regions_topic(full: Synthesized, full_region: AwsRegio
         for alarm in resources(template, "AWS::CloudWatch::Alarm").values()
     ]
 
-    assert [[full_region.alarm_topic_arn]] * 15 == told
+    assert [[full_region.alarm_topic_arn]] * 16 == told
     assert {None} == {a["Properties"].get("AlarmActions") for a in resources(ingest, "AWS::CloudWatch::Alarm").values()}
 
 

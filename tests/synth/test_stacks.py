@@ -19,13 +19,15 @@ from cdk_nag import AwsSolutionsChecks
 from firstlight.regions import AwsRegion
 from tests.synth.conftest import Synthesize, Synthesized
 
-# What outlives its stack: what devices stand on, and what the whole account shares.
+# What outlives its stack: what devices stand on, what the whole account shares, and people's reports.
 _KEPT = {
     "AWS::IoT::Policy",
     "AWS::IoT::ThingType",
     "AWS::IoT::ThingGroup",
     "AWS::IoT::BillingGroup",
     "AWS::ApiGateway::Account",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
 }
 
 

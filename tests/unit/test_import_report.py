@@ -22,7 +22,7 @@ def _row(n: int, *, done: bool = True, fingerprint: str = "", message: str = "")
     return Row(
         ref=f"d{n}",
         source=f"reel.csv row {n}",
-        done=done,
+        status="SUCCESS" if done else "ERROR",
         name=f"Infineon_{n}",
         fingerprint=fingerprint or _fingerprint(n),
         message=message,
@@ -47,7 +47,7 @@ def test_a_row_says_everything_of_its_device(tmp_path: Path) -> None:
     row = Row(
         ref="d,1\n",
         source='reel "7".csv row 2',
-        done=False,
+        status="ERROR",
         name="n",
         fingerprint="ab" * 32,
         message="no\r\nway",
@@ -166,12 +166,12 @@ def test_the_rows_that_are_not_done_are_a_manifest(tmp_path: Path, factory: Fact
     failed = Row(
         ref="d2",
         source="reel.csv row 3",
-        done=False,
+        status="ERROR",
         message="still throttled",
         attributes=(("a", "b"),),
         certificate=leaf.der,
     )
-    hopeless = Row(ref="d3", source="reel.csv row 4", done=False, message="reel.csv: row 4 has 2 cells.")
+    hopeless = Row(ref="d3", source="reel.csv row 4", status="ERROR", message="reel.csv: row 4 has 2 cells.")
     with Report(path, to=_TO) as report:
         report.write([_row(1), failed, hopeless])
 

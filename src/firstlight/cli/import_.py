@@ -73,7 +73,7 @@ def command(
     or a folder of them, base64 lines, or the report of an import, whose ERROR rows are tried again.
 
     Killed or stopped, the same command goes on where it was: what the report has as SUCCESS is not done again.
-    Exit status: 0 all SUCCESS, 1 any ERROR or not reached, 2 asked wrongly.
+    Exit status: 0 all SUCCESS, 1 any is not, 2 asked wrongly.
     """
     options = Options(
         certificate_column=certificate_column,
@@ -145,6 +145,7 @@ def _say(tally: Tally, total: int, seconds: float, path: Path, *, as_json: bool)
         "devices": total,
         "done": tally.done,
         "done_before": tally.before,
+        "queued": tally.queued,
         "error": tally.failed,
         "not_reached": total - tally.finished,
         "seconds": round(seconds, 1),

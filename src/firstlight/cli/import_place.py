@@ -17,7 +17,8 @@ from firstlight.errors import RegionsError, UsageError
 from firstlight.identity import Naming
 from firstlight.importing import destination
 from firstlight.importing.destination import Direct, Place
-from firstlight.importing.landing import Landing, PushLanding
+from firstlight.importing.landing import Landing
+from firstlight.importing.push_landing import PushLanding
 from firstlight.ingest.clouds import Cloud
 from firstlight.push import Transport, interop_url
 from firstlight.regions import AwsRegion, AzureRegion
@@ -37,7 +38,13 @@ _OPTIONS = (
         "--thing-group", "thing_groups", multiple=True, metavar="NAME", help="AWS: a group it joins; again for more."
     ),
     click.option("--billing-group", default="", metavar="NAME", help="AWS: the billing group of each thing."),
-    click.option("--quotas", default="", metavar="OPERATION=N,...", help="AWS: calls a second where they were raised."),
+    click.option(
+        "--quota",
+        "quotas",
+        multiple=True,
+        metavar="OPERATION=N",
+        help="AWS: calls a second of an operation whose quota was raised; again for more.",
+    ),
     click.option("--hub", default="", metavar="HOST", help="Azure: the hub; default: the one that was deployed."),
     click.option(
         "--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, default="", help="Azure: to find it."

@@ -52,7 +52,7 @@ class ImportProgress:
         """
         now = time.monotonic()
         # what was done before takes no time, and says nothing about what does
-        self._estimate.saw(now, tally.done + tally.failed)
+        self._estimate.saw(now, tally.finished - tally.before)
         rate = self._estimate.rate(now)
         left = in_words(self._estimate.seconds_left(now, self._total - tally.finished))
         words = f"{tally.failed} ERROR, {rate:.0f} a second, {left}"

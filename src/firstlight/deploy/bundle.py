@@ -19,7 +19,7 @@ from firstlight.errors import FirstlightError
 CHECKOUT = Path(__file__).resolve().parents[3]
 TRUSTED_ISSUERS = "trusted_issuers.pem"
 LAMBDA_PYTHON = "3.13"
-_LAMBDA_WHEELS = ("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", LAMBDA_PYTHON)
+LAMBDA_WHEELS = ("--platform", "manylinux2014_aarch64", "--implementation", "cp", "--python-version", LAMBDA_PYTHON)
 
 
 class Platform(StrEnum):
@@ -50,7 +50,7 @@ def vendor(platform: Platform, *, checkout: Path = CHECKOUT) -> Path:
     Raises:
         DeploymentError: pip could not, or there is no lock.
     """
-    options = _LAMBDA_WHEELS if platform is Platform.LAMBDA else ()
+    options = LAMBDA_WHEELS if platform is Platform.LAMBDA else ()
     folder = vendored(platform, checkout=checkout)
     return packages.fetch(packages.lock_of(checkout / "lambdas"), folder, options=options, what=platform)
 
@@ -77,6 +77,20 @@ def assemble(platform: Platform, *, out: Path, trusted_issuers: Iterable[Path] =
         DeploymentError: the packages were never fetched.
         CertificateError: a file of *trusted_issuers* holds no certificate.
     """
+    tree.lay_out(contents(platform, trusted_issuers=trusted_issuers, checkout=checkout), out)
+    return out
+
+
+def contents(
+    platform: Platform, *, trusted_issuers: Iterable[Path] = (), checkout: Path = CHECKOUT
+) -> dict[str, Path | bytes]:
+    """
+    Return what `assemble` lays out, by relative POSIX path.
+
+    Raises:
+        DeploymentError: the packages were never fetched.
+        CertificateError: a file of *trusted_issuers* holds no certificate.
+    """
     found = packages.files(
         vendored(platform, checkout=checkout), lacking="a Lambda", fetch="python -m firstlight.deploy.bundle"
     )
@@ -84,8 +98,7 @@ def assemble(platform: Platform, *, out: Path, trusted_issuers: Iterable[Path] =
     files |= packages.own_metadata(checkout)
     if issuers := packages.issuers(trusted_issuers):
         files[TRUSTED_ISSUERS] = issuers
-    tree.lay_out(files, out)
-    return out
+    return files
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from firstlight.errors import FirstlightError, ManifestError, UnfinishedError
+from firstlight.errors import FirstlightError, QueuedError, UnfinishedError
+from firstlight.identity import DeviceIdentity
 from firstlight.manifests import Record
+from firstlight.overflow import Overflow, Waiting
 from firstlight.provision import Admission, Candidate, Registry, provision
-from firstlight.push import Authorization, Entry, Transport, push
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
     """
-    What became of one record.  `error` is None exactly when the device can connect now.
+    What became of one record.  `error` is None exactly when the device can connect now; a QueuedError says that it
+    will be without us.
 
     `name` is empty where somebody else gives the names; `again` says that trying again may well help.
     """
@@ -63,32 +65,35 @@ class RegistryLanding:
         ]
 
 
-class PushLanding:
+class QueueLanding:
     """
-    An ingest API at *url*, pushed to as a Cloud ID service does; the API names the devices.
+    The queue behind an ingest API: each device that may be let in is put there, and a worker does the rest.
     """
 
-    def __init__(self, url: str, authorization: Authorization, transport: Transport) -> None:
-        self._url = url
-        self._authorization = authorization
-        self._transport = transport
+    def __init__(
+        self, queue: Overflow, admission: Admission, *, now: Callable[[], datetime], patience: float = 60.0
+    ) -> None:
+        self._queue = queue
+        self._admission = admission
+        self._now = now
+        self._patience = patience
 
     async def land(self, records: Sequence[Record]) -> list[Landed]:
-        # a ref is the API's to echo; the place in the file tells records of one ref apart
-        entries = [Entry(r.ref, r.certificate, r.source) for r in records]
-        answers = await push(
-            entries,
-            url=self._url,
-            authorization=self._authorization,
-            chunk=max(1, len(entries)),
-            transport=self._transport,
-        )
-        return [
-            Landed() if a.ok else Landed(error=ManifestError(a.message), again=a.again and _may_pass(a.message))
-            for a in answers
+        known = [self._identified(record) for record in records]
+        waiting = [
+            Waiting(record.ref, who.pem, who.fingerprint, who.attributes)
+            for record, who in zip(records, known, strict=True)
+            if isinstance(who, DeviceIdentity)
         ]
+        put = iter(await self._queue.put(waiting, deadline=asyncio.get_running_loop().time() + self._patience))
+        return [_queued(who, next(put)) if isinstance(who, DeviceIdentity) else Landed(error=who) for who in known]
+
+    def _identified(self, record: Record) -> DeviceIdentity | FirstlightError:
+        try:
+            return self._admission.identify(record.certificate, self._now(), record.attributes)
+        except FirstlightError as e:
+            return e
 
 
-def _may_pass(message: str) -> bool:
-    # the API's own sentence for what it carries on by itself; asking again at once would only be in its way
-    return not message.startswith("queued")
+def _queued(who: DeviceIdentity, error: FirstlightError | None) -> Landed:
+    return Landed(who.name, error or QueuedError.of(), again=isinstance(error, UnfinishedError))

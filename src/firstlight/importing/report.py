@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 from firstlight.errors import UsageError
 from firstlight.identity import Attributes
 from firstlight.manifests.record import one_line
-from firstlight.manifests.report import COLUMNS, DONE, NOT_DONE
+from firstlight.manifests.report import COLUMNS, DONE
 
 _OTHER = "Name another file with --report."
 # Of what is no certificate, as much is kept for the next try.
@@ -28,12 +28,14 @@ _MAX_CERTIFICATE = 64 * 2**10
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """
-    What became of one device.  `certificate` is DER; `fingerprint` is empty if it is none.
+    What became of one device: its status is SUCCESS, QUEUED or ERROR.
+
+    `certificate` is DER; `fingerprint` is empty if it is none.
     """
 
     ref: str
     source: str
-    done: bool
+    status: str
     name: str = ""
     fingerprint: str = ""
     message: str = ""
@@ -189,8 +191,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[bytes, list[str] | None]]:
 def _cells(row: Row, to: str) -> list[str]:
     attributes = json.dumps(dict(row.attributes), ensure_ascii=False) if row.attributes else ""
     certificate = base64.b64encode(row.certificate[:_MAX_CERTIFICATE]).decode("ascii")
-    status = DONE if row.done else NOT_DONE
-    texts = (row.ref, row.name, row.fingerprint, status, row.message, to, row.source, attributes)
+    texts = (row.ref, row.name, row.fingerprint, row.status, row.message, to, row.source, attributes)
     return [*map(one_line, texts), certificate]
 
 

@@ -3,15 +3,16 @@ The import itself: records in, a few hundred devices at a time, a report out.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from firstlight import certificates
-from firstlight.errors import CertificateError, FirstlightError
+from firstlight.errors import CertificateError, FirstlightError, QueuedError
 from firstlight.importing.landing import Landed, Landing
 from firstlight.importing.report import Report, Row
 from firstlight.manifests import Record
+from firstlight.manifests.report import DONE, NOT_DONE, QUEUED
 
 # Azure takes 100 devices a call; three slices keep a registry busy while the slowest of one is awaited.
 _SLICE, _ABREAST = 100, 3
@@ -24,17 +25,18 @@ _EXAMPLES = 5
 @dataclass(slots=True)
 class Tally:
     """
-    The devices of one run so far: done now, done before, and not done, with the first few of these.
+    The devices of one run so far: done now, done before, queued, and not done, with the first few of these.
     """
 
     done: int = 0
     before: int = 0
+    queued: int = 0
     failed: int = 0
     examples: list[Row] = field(default_factory=list)
 
     @property
     def finished(self) -> int:
-        return self.done + self.before + self.failed
+        return self.done + self.before + self.queued + self.failed
 
 
 Heard = Callable[[Tally], None]
@@ -138,11 +140,12 @@ class _Import:
 
     def _write(self, rows: Sequence[Row]) -> None:
         self._report.write(rows)
-        done = sum(row.done for row in rows)
-        self.tally.done += done
-        self.tally.failed += len(rows) - done
+        counts = Counter(row.status for row in rows)
+        self.tally.done += counts[DONE]
+        self.tally.queued += counts[QUEUED]
+        self.tally.failed += counts[NOT_DONE]
         room = _EXAMPLES - len(self.tally.examples)
-        self.tally.examples += [row for row in rows if not row.done][:room]
+        self.tally.examples += [row for row in rows if row.status == NOT_DONE][:room]
         self._heard(self.tally)
 
 
@@ -158,14 +161,23 @@ def _item(record: Record) -> _Item:
     return _Item(record, certificate.fingerprint, certificate.der)
 
 
+def row_of(record: Record, error: FirstlightError) -> Row:
+    """
+    Return the row of a *record* that was not tried because of *error*.
+    """
+    item = _item(record)
+    return _row(item, Landed(error=item.error or error))
+
+
 def _row(item: _Item, landed: Landed) -> Row:
+    error = landed.error
     return Row(
         ref=item.record.ref,
         source=item.record.source,
-        done=landed.error is None,
+        status=QUEUED if isinstance(error, QueuedError) else NOT_DONE if error else DONE,
         name=landed.name,
         fingerprint=item.fingerprint,
-        message="" if landed.error is None else str(landed.error),
+        message=str(error) if error else "",
         attributes=item.record.attributes,
         certificate=item.der,
     )

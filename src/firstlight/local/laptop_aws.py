@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from firstlight.deploy import assembly, assets, bundle, stacks, synth
+from firstlight.deploy import assembly, assets, bundle, manifest_bundle, stacks, synth
 from firstlight.deploy.bundle import Platform
 from firstlight.local.addresses import Addresses
 from firstlight.local.bootstrap import bootstrap
@@ -109,19 +109,11 @@ class AwsOnLaptop:
             DeploymentError: something did not deploy.
         """
         aws = self.bare
-        for platform in Platform:
-            if not bundle.vendored(platform, checkout=self._checkout).is_dir():
-                self._report(f"Fetching the Lambda's packages for {platform}, once")
-                bundle.vendor(platform, checkout=self._checkout)
+        self._fetch()
         self._report("Synthesizing the stacks")
         folder = synth.synthesize(self._checkout, self._regions, self._folder / "synth")
         synthesized = assembly.read(folder, account=aws.account, region=aws.region)
-        code = bundle.assemble(
-            Platform.HOST,
-            out=self._folder / "lambda",
-            trusted_issuers=self._region.trusted_issuers,
-            checkout=self._checkout,
-        )
+        code = self._code()
         s3, cloudformation = aws.client("s3"), aws.client("cloudformation")
         bootstrap(synthesized, region=aws.region, s3=s3, ssm=aws.client("ssm"))
         assets.publish((asset for stack in synthesized for asset in stack.assets), s3, code=code)
@@ -130,3 +122,21 @@ class AwsOnLaptop:
             self._report(f"Deploying {stack.name}")
             outputs[stack.name] = stacks.deploy(stack, cloudformation, deadline=time.monotonic() + _DEPLOYING)
         return replace(aws, outputs=outputs)
+
+    def _fetch(self) -> None:
+        for packages in (bundle, manifest_bundle) if self._region.manifest_uploads else (bundle,):
+            for platform in Platform:
+                if not packages.vendored(platform, checkout=self._checkout).is_dir():
+                    self._report(f"Fetching the Lambda's packages for {platform}, once")
+                    packages.vendor(platform, checkout=self._checkout)
+
+    def _code(self) -> Path:
+        """
+        Return what all functions run here: each finds its handler in it, and the reader of archives if it needs one.
+        """
+        region, place = self._region, {"out": self._folder / "lambda", "checkout": self._checkout}
+        if region.manifest_uploads:
+            return manifest_bundle.assemble(
+                Platform.HOST, trusted_issuers=region.trusted_issuers, signers=region.manifest_signers, **place
+            )
+        return bundle.assemble(Platform.HOST, trusted_issuers=region.trusted_issuers, **place)

@@ -15,6 +15,7 @@ from firstlight.manifests.record import Record, one_line
 # What an import writes, in this order; firstlight.importing.report does.
 COLUMNS = ("ref", "name", "fingerprint", "status", "message", "to", "source", "attributes", "certificate")
 DONE = "SUCCESS"
+QUEUED = "QUEUED"
 NOT_DONE = "ERROR"
 
 

@@ -106,6 +106,12 @@ class AwsRegion:
     # Access logs need an account-wide role for API Gateway; false when the account has one.
     api_gateway_account_role: bool = True
 
+    # A bucket for manifests, whose devices are queued; who may have signed Microchip's, and which of their
+    # columns become attributes (NAME, NAME=COLUMN or *).
+    manifest_uploads: bool = False
+    manifest_signers: tuple[Path, ...] = ()
+    manifest_attributes: tuple[str, ...] = ()
+
     # Just-in-time provisioning.
     first_connect: FirstConnect = FirstConnect.TEMPLATE
     ca_certificates: tuple[Path, ...] = ()
@@ -127,7 +133,8 @@ class AwsRegion:
         """
         Every file the region names.
         """
-        return (*self.ca_certificates, *self.trusted_issuers, *filter(None, [self.token_key_file]))
+        named = (*self.ca_certificates, *self.trusted_issuers, *self.manifest_signers)
+        return (*named, *filter(None, [self.token_key_file]))
 
 
 def _problems(region: AwsRegion) -> Iterator[str]:
@@ -138,6 +145,8 @@ def _problems(region: AwsRegion) -> Iterator[str]:
         yield f"account {region.account!r} is not 12 digits."
     if not region.ingest and not region.jitp:
         yield "neither ingest nor jitp is on: there is nothing to deploy."
+    if region.manifest_uploads and not region.ingest:
+        yield "manifest_uploads needs ingest: its worker does what is uploaded."
     yield from _ingest_problems(region)
     yield from _jitp_problems(region)
     if region.log_retention_days not in _RETENTION:

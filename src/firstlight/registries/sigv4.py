@@ -50,6 +50,8 @@ class Signer:
     def __init__(self, *, region: str, service: str) -> None:
         self._region = region
         self._service = service
+        # Every service but S3 wants the path encoded once more than it is sent.
+        self._encoded_again = service != "s3"
         self._key: tuple[str, str, bytes] = ("", "", b"")
         self._stamp: tuple[int, str] = (-1, "")
 
@@ -63,13 +65,15 @@ class Signer:
         *,
         credentials: Credentials,
         at: float,
+        digest: str = "",
     ) -> dict[str, str]:
         """
         Return *headers* with the date, the session token if any, and the authorization added.
 
         *path* is as `encoded_path` makes it: no empty and no dot segments.  *query* is as
         `encoded_query` makes it.  *headers* have lower-case names and include `host`; all of them
-        are signed.  *at* is in seconds since the epoch.
+        are signed.  *at* is in seconds since the epoch.  *digest* is the SHA-256 of a body that is not at hand,
+        64 hex digits.
         """
         moment = self._moment(int(at))
         signed = {**headers, "x-amz-date": moment}
@@ -77,16 +81,15 @@ class Signer:
             signed["x-amz-security-token"] = credentials.token
         names = sorted(signed)
         listed = ";".join(names)
-        # Every service but S3 wants the path encoded once more than it is sent.
         canonical = "\n".join(
             (
                 method,
-                quote(path, safe="/"),
+                quote(path, safe="/") if self._encoded_again else path,
                 query,
                 *(f"{name}:{' '.join(signed[name].split())}" for name in names),
                 "",
                 listed,
-                hashlib.sha256(body).hexdigest(),
+                digest or hashlib.sha256(body).hexdigest(),
             )
         )
         day = moment[:8]
