@@ -91,7 +91,7 @@ def test_interrupted_it_finishes_what_is_in_flight_and_reports(laptop: Addresses
     """
     Ctrl-C costs nothing: what was reached has its row, and the summary says what was not.
     """
-    devices = reel(Factory("Second Reel CA", now=datetime.now(UTC)), 400)
+    devices = reel(Factory("Second Reel CA", now=datetime.now(UTC)), 800)
     manifest, report = cloud_id(tmp_path / "reel.csv", devices), tmp_path / "r.csv"
     where = ("--to", f"aws:{REGION}", "--report", report, "--thing-prefix", "second-", "--json")
 
@@ -103,7 +103,7 @@ def test_interrupted_it_finishes_what_is_in_flight_and_reports(laptop: Addresses
     rows = _rows(report)
     assert 1 == process.returncode
     assert "finishing what is in flight" in said
-    assert f'"not_reached": {400 - len(rows)}' in out
+    assert f'"not_reached": {800 - len(rows)}' in out
     assert {"SUCCESS": len(rows)} == Counter(r["status"] for r in rows)
     made = [n for n in _all_things(laptop.client("iot")) if n.startswith("second-")]
     assert {r["name"] for r in rows} == set(made)
