@@ -28,7 +28,7 @@ def firstlight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 @pytest.mark.parametrize(
     ("sentence", "arguments"),
     [
-        ("There is no region. Give --region; for AWS you may set AWS_REGION.", ["devices", "list"]),
+        ("There is no region. Give --region, or set AWS_REGION.", ["devices", "list"]),
         ("There is no region.", ["drain"]),
         ("There is no region.", ["ca", "retire", "0" * 64]),
         ("No device is named.", ["devices", "disable", "--region", "eu-west-1"]),
@@ -43,7 +43,7 @@ def firstlight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         ("No region is called 'eu-west-2'.", ["drain", "--region", "eu-west-2"]),
         ("No region is called 'mars'.", ["devices", "list", "--cloud", "azure", "--region", "mars"]),
         ("There is no subscription.", ["devices", "list", "--cloud", "azure", "--region", "westeurope"]),
-        ("There is no subscription.", ["drain", "--cloud", "azure", "--region", "westeurope"]),
+        ("There is no subscription.", ["drain", "--cloud", "azure"]),
     ],
 )
 def test_who_asks_wrongly_is_told(firstlight: Firstlight, sentence: str, arguments: list[str]) -> None:

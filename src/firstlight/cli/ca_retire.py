@@ -72,9 +72,8 @@ def _on_aws(
     quotas: tuple[str, ...],
     **_: Any,
 ) -> Iterator[Row]:
-    fleet_place.require_region(region)
     ca_id = ca.lower() if _ID.fullmatch(ca.lower()) else load_certificate(Path(ca)).fingerprint
-    iot = fleet_place.paced_iot(region, quotas)
+    iot = fleet_place.paced_iot(fleet_place.aws_region(region), quotas)
     retirement = CaRetirement(iot, AwsFleet.at_once, really=really, searching=search, disabling=disabling)
     was = retirement.stop(ca_id)
     off = "on" if was.auto_registration else "off"

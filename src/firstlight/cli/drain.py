@@ -61,8 +61,7 @@ def command(
 def _of_aws(
     *, region: str, regions_file: Path, quotas: tuple[str, ...], really: bool, revoked: bool, uploads: bool, **_: Any
 ) -> AwsDrain:
-    fleet_place.require_region(region)
-    found = regions.find(regions.load(regions_file).aws, region)
+    found = regions.find(regions.load(regions_file).aws, fleet_place.aws_region(region))
     pace = Pace(read_quotas(quotas))
 
     @cache
@@ -81,8 +80,8 @@ def _of_azure(
     *, region: str, regions_file: Path, subscription: str, really: bool, revoked: bool, **_: Any
 ) -> AzureDrain:
     place = fleet_place.open_azure(region, regions_file, subscription)
-    group = place.region.resource_group
-    _tell(f"Draining {region}, the group {group}." if really else f"What the group {group} in {region} has:")
+    name, group = place.region.name, place.region.resource_group
+    _tell(f"Draining {name}, the group {group}." if really else f"What the group {group} in {name} has:")
     return AzureDrain(place, really=really, kept_out=revoked)
 
 

@@ -2,6 +2,7 @@
 Which devices a command is about: a cloud, a region of it, and how many calls it may take.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,7 @@ from firstlight.lifecycle.pace import Pace, read_quotas
 AWS, AZURE = "aws", "azure"
 _OPTIONS = (
     click.option("--cloud", type=click.Choice([AWS, AZURE]), default=AWS, show_default=True, help="Whose devices."),
-    click.option(
-        "--region",
-        envvar=["AWS_REGION", "AWS_DEFAULT_REGION"],
-        default="",
-        help="AWS region [$AWS_REGION]; for Azure, as regions.toml names it.",
-    ),
+    click.option("--region", default="", help="The cloud's region; AWS: default $AWS_REGION; Azure: the file's first."),
     click.option(
         "--regions-file",
         type=azure_place.FILE,
@@ -69,10 +65,9 @@ def open_fleet(*, cloud: str, region: str, regions_file: Path, subscription: str
         RegionsError: the regions file cannot be used, or has no such region.
         FirstlightError: the cloud cannot be asked.
     """
-    require_region(region)
     if cloud == AZURE:
         return open_azure(region, regions_file, subscription).fleet
-    return AwsFleet(paced_iot(region, quotas))
+    return AwsFleet(paced_iot(aws_region(region), quotas))
 
 
 def open_azure(region: str, regions_file: Path, subscription: str) -> AzureRegionPlace:
@@ -82,19 +77,22 @@ def open_azure(region: str, regions_file: Path, subscription: str) -> AzureRegio
     Raises:
         UsageError, RegionsError, FirstlightError: as `open_fleet`.
     """
-    require_region(region)
     found, subscription = azure_place.find(region, regions_file, subscription)
     azure, outputs = azure_place.deployed(found, subscription)
     return AzureRegionPlace(azure, found, outputs)
 
 
-def require_region(region: str) -> None:
+def aws_region(given: str) -> str:
     """
+    Return the AWS region *given* or, without one, the environment's.
+
     Raises:
-        UsageError: none was given.
+        UsageError: there is none.
     """
+    region = given or os.environ.get("AWS_REGION", "") or os.environ.get("AWS_DEFAULT_REGION", "")
     if not region:
-        raise UsageError("There is no region.", hint="Give --region; for AWS you may set AWS_REGION.")
+        raise UsageError("There is no region.", hint="Give --region, or set AWS_REGION.")
+    return region
 
 
 def paced_iot(region: str, quotas: tuple[str, ...]) -> Any:
