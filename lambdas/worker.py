@@ -12,6 +12,7 @@ from firstlight import telemetry
 from firstlight.backlog import Message, Source, Worked, work
 from firstlight.endpoint import admission_from
 from firstlight.provision import Admission, Registry
+from firstlight.queues.sqs import deliveries
 from firstlight.queues.sqs_environment import queue_from
 from firstlight.registries.aws_environment import registry_from
 from firstlight.settings import Settings
@@ -32,7 +33,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     started, request_id = time.perf_counter(), context.aws_request_id
     ids = {record["receiptHandle"]: record["messageId"] for record in event["Records"]}
     try:
-        messages = [Message.of(record["receiptHandle"], record["body"]) for record in event["Records"]]
+        messages = [_message(record) for record in event["Records"]]
         worked = invocation.runner.run(_work(messages, invocation.seconds_left(context) - _MARGIN, request_id))
     except Exception as e:  # noqa: BLE001 -- whatever it is, no device is lost: all of them come again
         invocation.log([telemetry.failure_line(e, request_id=request_id)])
@@ -51,3 +52,7 @@ async def _work(messages: list[Message], seconds_left: float, request_id: str) -
     except Exception as e:  # noqa: BLE001 -- they come later, then; nothing of the batch is undone
         invocation.log([telemetry.failure_line(e, request_id=request_id)])
     return worked
+
+
+def _message(record: dict[str, Any]) -> Message:
+    return Message.of(record["receiptHandle"], record["body"], deliveries=deliveries(record.get("attributes")))

@@ -24,7 +24,7 @@ class Message:
     One message of a queue: the *handle* by which its queue knows this delivery, and what it asks for.
 
     `candidates` is None in a message that nobody of us wrote; then `body` is what it says.  `attempts` is how often
-    its devices failed before, where the queue does not count that.  `left` is, of one that was worked on and is not
+    its devices failed before, or it was delivered before.  `left` is, of one that was worked on and is not
     done, what comes again.
     """
 
@@ -35,9 +35,12 @@ class Message:
     left: tuple[Outcome, ...] = ()
 
     @classmethod
-    def of(cls, handle: str, body: str) -> "Message":
+    def of(cls, handle: str, body: str, *, deliveries: int = 1) -> "Message":
+        """
+        Return the message of *body*, delivered for the n-th time.
+        """
         try:
-            return cls(handle, tuple(decode(body)), attempts=attempts_of(body))
+            return cls(handle, tuple(decode(body)), attempts=max(attempts_of(body), deliveries - 1))
         except RequestError:
             return cls(handle, None, body)
 

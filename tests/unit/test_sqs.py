@@ -232,6 +232,27 @@ def test_done_is_deleted_and_again_is_seen_soon(monkeypatch: pytest.MonkeyPatch)
         asyncio.run(queue.done(messages[:1]))
 
 
+@pytest.mark.parametrize(
+    ("delivered", "seconds"), [("1", 30), ("2", 60), ("6", 900), ("10", 900), ("many", 30), (None, 30)]
+)
+def test_what_comes_again_comes_later_each_time(
+    monkeypatch: pytest.MonkeyPatch, delivered: str | None, seconds: int
+) -> None:
+    """
+    So ten deliveries outlast an hour in which AWS fails.
+    """
+    attributes = {"Attributes": {"ApproximateReceiveCount": delivered}} if delivered else {}
+    message = {"ReceiptHandle": "h", "Body": encode(_waiting(1)), **attributes}
+    sqs = _Sqs(lambda _: {"Messages": [message]}, _taken)
+    queue = _queue(monkeypatch, sqs)
+    late = Outcome("r", error=ThrottledError("Still throttling."))
+
+    (received,) = asyncio.run(queue.receive(wait=0))
+    asyncio.run(queue.again([replace(received, left=(late,))]))
+
+    assert [seconds] == [entry["VisibilityTimeout"] for entry in sqs.sent[-1]["Entries"]]
+
+
 def test_a_worker_is_told_why_it_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     In its own words: it pushed nothing.
@@ -266,7 +287,12 @@ def test_requests_are_botocores(monkeypatch: pytest.MonkeyPatch) -> None:
 
     client.meta.events.register("before-send.sqs", send)
     client.send_message_batch(QueueUrl=URL, Entries=[{"Id": "0", "MessageBody": "a"}])
-    client.receive_message(QueueUrl=URL, MaxNumberOfMessages=10, WaitTimeSeconds=20)
+    client.receive_message(
+        QueueUrl=URL,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=20,
+        MessageSystemAttributeNames=["ApproximateReceiveCount"],
+    )
     client.delete_message_batch(QueueUrl=URL, Entries=[{"Id": "0", "ReceiptHandle": "h"}])
     visible = {"Id": "0", "ReceiptHandle": "h", "VisibilityTimeout": 30}
     client.change_message_visibility_batch(QueueUrl=URL, Entries=[visible])
@@ -275,7 +301,7 @@ def test_requests_are_botocores(monkeypatch: pytest.MonkeyPatch) -> None:
         sqs_operations.send(URL, {"0": "a"}),
         sqs_operations.receive(URL, seconds=20),
         sqs_operations.delete(URL, ["h"]),
-        sqs_operations.change_visibility(URL, ["h"], seconds=30),
+        sqs_operations.change_visibility(URL, {"h": 30}),
     ]
     for call, theirs in zip(ours, prepared, strict=True):
         assert (call.method, json.loads(call.body)) == (theirs.method, json.loads(theirs.body))

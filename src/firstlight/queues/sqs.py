@@ -4,7 +4,7 @@ An SQS queue of devices: a push puts in what it could not finish, a worker takes
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -32,8 +32,9 @@ _LONGEST_WAIT = 20
 _ANSWERING = 5.0
 # Seconds for taking messages out, or giving them back.
 _TIDYING = 5.0
-# Seconds until a message that was given back comes again: time for a throttled account to breathe.
-_AGAIN = 30
+# Seconds until a message that was given back comes again, doubled each time: a throttled account breathes,
+# and ten deliveries outlast an hour in which AWS fails.
+_AGAIN, _LATEST = 30, 900
 _REGION = re.compile(r"(?:^|\.)sqs(?:-fips)?\.([a-z0-9-]+)\.")
 
 
@@ -91,21 +92,29 @@ class SqsQueue:
         answer = await self._worked(
             sqs_operations.receive(self._url, seconds=seconds), self._polling, seconds + _ANSWERING
         )
-        return [Message.of(m["ReceiptHandle"], m["Body"]) for m in answer.document().get("Messages") or ()]
+        return [
+            Message.of(m["ReceiptHandle"], m["Body"], deliveries=deliveries(m.get("Attributes")))
+            for m in answer.document().get("Messages") or ()
+        ]
 
     async def done(self, messages: Sequence[Message]) -> None:
         """
         See `firstlight.backlog.Source`.
         """
-        await self._tidied([sqs_operations.delete(self._url, part) for part in _parts(messages)])
+        receipts = [message.handle for message in messages]
+        await self._tidied([sqs_operations.delete(self._url, part) for part in _parts(receipts)])
 
     async def again(self, messages: Sequence[Message]) -> None:
         """
         See `firstlight.backlog.Source`.  Who needs an operator, and what nobody of us wrote, waits out its time.
         """
-        soon = [m for m in messages if m.left and all(isinstance(o.error, UnfinishedError) for o in m.left)]
-        calls = [sqs_operations.change_visibility(self._url, part, seconds=_AGAIN) for part in _parts(soon)]
-        await self._tidied(calls)
+        soon = {
+            message.handle: min(_LATEST, _AGAIN * 2**message.attempts)
+            for message in messages
+            if message.left and all(isinstance(outcome.error, UnfinishedError) for outcome in message.left)
+        }
+        parts = [{receipt: soon[receipt] for receipt in part} for part in _parts(list(soon))]
+        await self._tidied([sqs_operations.change_visibility(self._url, part) for part in parts])
 
     async def close(self) -> None:
         """
@@ -149,7 +158,14 @@ def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _parts(messages: Sequence[Message]) -> Iterator[list[str]]:
-    receipts = [message.handle for message in messages]
+def deliveries(attributes: Mapping[str, str] | None) -> int:
+    """
+    Return how often a message was delivered, this time included, as its *attributes* say.
+    """
+    said = (attributes or {}).get(sqs_operations.DELIVERIES, "")
+    return int(said) if said.isascii() and said.isdigit() else 1
+
+
+def _parts(receipts: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(receipts), sqs_operations.BATCH):
         yield receipts[start : start + sqs_operations.BATCH]

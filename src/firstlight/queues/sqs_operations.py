@@ -12,6 +12,8 @@ from firstlight.registries.aws_operations import Call, ServiceOperation
 
 # Of entries in one request.
 BATCH = 10
+# The attribute of a message that says how often it was delivered, this time included.
+DELIVERIES = "ApproximateReceiveCount"
 
 
 class SqsOperation(ServiceOperation):
@@ -45,25 +47,30 @@ def receive(queue_url: str, *, seconds: int) -> Call:
     """
     Take up to ten messages, waiting for the first one for up to *seconds* (20 at most).
     """
-    return _call(SqsOperation.RECEIVE, queue_url, MaxNumberOfMessages=BATCH, WaitTimeSeconds=seconds)
+    return _call(
+        SqsOperation.RECEIVE,
+        queue_url,
+        MaxNumberOfMessages=BATCH,
+        WaitTimeSeconds=seconds,
+        MessageSystemAttributeNames=[DELIVERIES],
+    )
 
 
 def delete(queue_url: str, receipts: Sequence[str]) -> Call:
     return _call(
-        SqsOperation.DELETE, queue_url, Entries=[{"Id": i, "ReceiptHandle": r} for i, r in _numbered(receipts)]
+        SqsOperation.DELETE, queue_url, Entries=[{"Id": str(i), "ReceiptHandle": r} for i, r in enumerate(receipts)]
     )
 
 
-def change_visibility(queue_url: str, receipts: Sequence[str], *, seconds: int) -> Call:
+def change_visibility(queue_url: str, seconds: Mapping[str, int]) -> Call:
     """
-    Let the messages of *receipts* come again in *seconds*.
+    Let messages come again after so many *seconds*, by their receipts.
     """
-    entries = [{"Id": i, "ReceiptHandle": r, "VisibilityTimeout": seconds} for i, r in _numbered(receipts)]
+    entries = [
+        {"Id": str(i), "ReceiptHandle": receipt, "VisibilityTimeout": later}
+        for i, (receipt, later) in enumerate(seconds.items())
+    ]
     return _call(SqsOperation.CHANGE_VISIBILITY, queue_url, Entries=entries)
-
-
-def _numbered(receipts: Sequence[str]) -> list[tuple[str, str]]:
-    return [(str(i), receipt) for i, receipt in enumerate(receipts)]
 
 
 def _call(operation: SqsOperation, queue_url: str, **members: Any) -> Call:
