@@ -6,12 +6,13 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk.dead_letters import DeadLetters
+
 # AWS asks for six times the function's time: a batch may wait for its turn, and be tried again, unseen.
 _UNSEEN = 6
 # Deliveries.  At six minutes each, an operator has an hour to lift what stands in the way.
 _MOST_DELIVERIES = 10
-# SQS keeps nothing longer.  What is aside counts from when it was first sent, hence less for the queue itself.
-_ASIDE = Duration.days(14)
+# Less than what is put aside is kept, since SQS counts from when a message was first sent.
 _WAITING = Duration.days(7)
 
 
@@ -24,13 +25,7 @@ class OverflowQueue(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, timeout: Duration, plain_http: bool) -> None:
         super().__init__(scope, id_)
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=not plain_http,
-            retention_period=_ASIDE,
-        )
+        self.dead_letters = DeadLetters(self, "DeadLetters", plain_http=plain_http).queue
         self.queue = sqs.Queue(
             self,
             "Resource",

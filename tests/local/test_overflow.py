@@ -157,7 +157,7 @@ def test_a_message_that_nobody_of_us_wrote_is_put_aside(laptop: Addresses) -> No
     """
     sqs = laptop.client("sqs")
     urls = sqs.list_queues()["QueueUrls"]
-    (dead,) = [url for url in urls if "DeadLetters" in url]
+    (dead,) = [url for url in urls if "-OverflowDeadLetters" in url]
     (queue,) = [url for url in urls if "-Overflow" in url and "DeadLetters" not in url]
     before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout", "RedrivePolicy"])[
         "Attributes"
