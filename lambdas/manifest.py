@@ -9,7 +9,8 @@ from typing import Any
 
 from firstlight import telemetry
 from firstlight.endpoint import admission_from
-from firstlight.importing.s3 import S3, Object
+from firstlight.importing.objects import Object
+from firstlight.importing.s3 import S3
 from firstlight.importing.upload import Uploads, options_from
 from firstlight.queues.sqs_environment import queue_from
 from firstlight.registries.aws_credentials import environment_credentials

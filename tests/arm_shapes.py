@@ -152,6 +152,26 @@ _BY_HAND: dict[str, tuple[str, Shape]] = {
         {"properties": {"publicAccess": None}},
     ),
     "Microsoft.Storage/storageAccounts/queueServices/queues": ("2024-01-01", {"properties": {}}),
+    "Microsoft.EventGrid/systemTopics": (
+        "2022-06-15",
+        _TRACKED | {"identity": _IDENTITY, "properties": {"source": None, "topicType": None}},
+    ),
+    "Microsoft.EventGrid/systemTopics/eventSubscriptions": (
+        "2022-06-15",
+        {
+            "properties": {
+                "deliveryWithResourceIdentity": {
+                    "identity": {"type": None},
+                    "destination": {
+                        "endpointType": None,
+                        "properties": {"resourceId": None, "queueName": None, "queueMessageTimeToLiveInSeconds": None},
+                    },
+                },
+                "eventDeliverySchema": None,
+                "filter": {"subjectBeginsWith": None, "includedEventTypes": [None]},
+            }
+        },
+    ),
     "Microsoft.Insights/components": (
         "2020-02-02",
         _TRACKED

@@ -14,6 +14,7 @@ from uuid import uuid4
 import app_clients as clients
 import azure.functions as func
 import queue_worker
+import upload_reader
 
 from firstlight import telemetry
 from firstlight.endpoint import interop_from
@@ -23,6 +24,9 @@ from firstlight.settings import Settings
 # The function checks tokens itself: a key of the platform would be a second secret.
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 app.register_functions(queue_worker.app)
+if os.environ.get(f"{upload_reader.CONNECTION}__queueServiceUri"):
+    # Only where manifests may be uploaded is there a queue that tells of them.
+    app.register_functions(upload_reader.app)
 logger = logging.getLogger("firstlight")
 logger.setLevel(logging.INFO)
 

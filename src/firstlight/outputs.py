@@ -50,3 +50,4 @@ class AzureOutput(StrEnum):
     DPS_HOST_NAME = "dpsHostName"
     ID_SCOPE = "idScope"
     QUEUE_URL = "queueUrl"
+    MANIFESTS_URL = "manifestsUrl"

@@ -114,6 +114,7 @@ def test_it_is_laid_out_as_the_worker_wants_it(function_bundle: Path) -> None:
         "function_app.py",
         "host.json",
         "queue_worker.py",
+        "upload_reader.py",
     ] == sorted({name.partition("/")[0] for name in names})
     assert f"{PACKAGES}/azure/functions/__init__.py" in names
     assert f"{PACKAGES}/azure/identity/__init__.py" in names
@@ -190,12 +191,14 @@ def test_without_packages_there_is_no_bundle(function_checkout: Path) -> None:
 
 def test_the_lock_is_of_what_the_project_depends_on() -> None:
     """
-    The dependencies of pyproject.toml, its `azure` extra, and azure-functions in two majors; everything hashed.
+    The dependencies of pyproject.toml, its `azure` extra, the reader of 7z archives, and azure-functions in two majors;
+    everything hashed.
     """
     document = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))
     project, tools = document["project"], document["dependency-groups"]["dev"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["azure"]]
     wanted += [t for t in tools if t.startswith("azure-functions")]
+    wanted += [t for t in project["optional-dependencies"]["operate"] if t.startswith("py7zr")]
     lines = (_SHELL / "requirements.in").read_text("utf-8").splitlines()
     blocks = re.split(r"\n(?=\S)", _LOCK.strip())
 

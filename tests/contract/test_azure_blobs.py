@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from firstlight.errors import ManifestError, RegistryError
+from firstlight.importing.objects import Object
 from firstlight.local.azure_cloud.access import BLOB_DATA_CONTRIBUTOR, BLOB_DATA_READER
 from tests.contract.conftest import InLaptopHub
 from tests.contract.laptop_hub_world import LaptopHubWorld
@@ -24,8 +25,8 @@ def test_a_file_comes_back_as_it_went(in_laptop_hub: InLaptopHub, tmp_path: Path
         blobs = world.blobs(BLOB_DATA_CONTRIBUTOR)
         (tmp_path / "there").write_bytes((b"0123456789abcde" * (size // 15 + 1))[:size])
 
-        await blobs.upload("manifests/line 7/reel ü.csv", tmp_path / "there")
-        await blobs.download("manifests/line 7/reel ü.csv", tmp_path / "back", limit=_LIMIT)
+        await blobs.upload(Object("", "manifests/line 7/reel ü.csv"), tmp_path / "there")
+        await blobs.download(Object("", "manifests/line 7/reel ü.csv"), tmp_path / "back", limit=_LIMIT)
 
         assert (tmp_path / "there").read_bytes() == (tmp_path / "back").read_bytes()
         (blob,) = world.storage.containers["manifests"].values()
@@ -42,12 +43,12 @@ def test_what_is_not_there_or_too_large_is_said(in_laptop_hub: InLaptopHub, tmp_
     async def promise(world: LaptopHubWorld) -> None:
         blobs = world.blobs(BLOB_DATA_CONTRIBUTOR)
         (tmp_path / "there").write_bytes(b"x" * 100)
-        await blobs.upload("manifests/reel.csv", tmp_path / "there")
+        await blobs.upload(Object("", "manifests/reel.csv"), tmp_path / "there")
 
         with pytest.raises(ManifestError, match=r"manifests/reel\.csv is larger than 99 bytes"):
-            await blobs.download("manifests/reel.csv", tmp_path / "back", limit=99)
+            await blobs.download(Object("", "manifests/reel.csv"), tmp_path / "back", limit=99)
         with pytest.raises(ManifestError, match=r"manifests/other\.csv is not there any more"):
-            await blobs.download("manifests/other.csv", tmp_path / "back", limit=99)
+            await blobs.download(Object("", "manifests/other.csv"), tmp_path / "back", limit=99)
 
     in_laptop_hub(promise)
 
@@ -60,8 +61,8 @@ def test_the_role_that_is_missing_is_named(in_laptop_hub: InLaptopHub, tmp_path:
     async def promise(world: LaptopHubWorld) -> None:
         (tmp_path / "there").write_bytes(b"x")
         with pytest.raises(RegistryError, match="role Storage Blob Data Reader"):
-            await world.blobs().download("manifests/reel.csv", tmp_path / "back", limit=_LIMIT)
+            await world.blobs().download(Object("", "manifests/reel.csv"), tmp_path / "back", limit=_LIMIT)
         with pytest.raises(RegistryError, match="role Storage Blob Data Contributor"):
-            await world.blobs(BLOB_DATA_READER).upload("manifests/reel.csv", tmp_path / "there")
+            await world.blobs(BLOB_DATA_READER).upload(Object("", "manifests/reel.csv"), tmp_path / "there")
 
     in_laptop_hub(promise)

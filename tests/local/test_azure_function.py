@@ -3,6 +3,8 @@ The function app's own code on the laptop, as deployed: at its host name, with i
 """
 
 import base64
+import csv
+import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -61,6 +63,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     (folder / "ca.pem").write_text(maker.ca.pem + stranger.ca.pem)
     (folder / "regions.toml").write_text(
         '[azure.westeurope]\ntoken_key_file = "token.pem"\ntrusted_issuers = ["ca.pem"]\nhub_sku = "S3"\n'
+        'manifest_uploads = true\nmanifest_attributes = ["site"]\n'
     )
     with Laptop(folder / "state", regions=folder / "regions.toml", clouds=("azure",)) as laptop:
         assert laptop.azure is not None
@@ -123,14 +126,48 @@ def test_what_nobody_of_us_wrote_is_laid_aside(app: App) -> None:
         time.sleep(0.2)
 
 
-def _token(app: App) -> str:
+def test_an_uploaded_manifest_is_queued_reported_and_done(app: App) -> None:
+    """
+    One row per device in the report: queued, or why not; in the end each device is there, with its tags.
+    """
+    operator, leaves = _token(app), [app.maker.leaf() for _ in range(30)]
+    rows = [f"{x.serial},g,{base64.b64encode(x.pem.encode()).decode()},Hall {i % 3}" for i, x in enumerate(leaves)]
+    stranger = Factory("Another CA", now=datetime.now(UTC)).leaf()
+    rows += [f"stranger,g,{base64.b64encode(stranger.pem.encode()).decode()},Hall 9", "broken,g,AAAA,Hall 9"]
+    text = "\n".join(["device_id,group_id,certificate,site", *rows])
+    where = app.azure.outputs[AzureOutput.MANIFESTS_URL]
+
+    _storage(app, operator, "PUT", f"{where}/reel.csv", text, **{"x-ms-blob-type": "BlockBlob"})
+    url = f"{where.removesuffix('manifests')}reports/reel.csv.csv"
+    deadline = time.monotonic() + PATIENCE
+    while not (reply := _storage(app, operator, "GET", url, good=False)).ok:
+        assert time.monotonic() < deadline, reply.text
+        time.sleep(0.2)
+    report = {row["ref"]: row for row in csv.DictReader(io.StringIO(reply.text))}
+
+    certs = [{"ref": x.serial, "cert": base64.b64encode(x.pem.encode()).decode()} for x in leaves]
+    while (found := _statuses(app, certs)) != ["READY"] * 30 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert ["READY"] * 30 == found
+    assert {"QUEUED"} == {report[x.serial]["status"] for x in leaves}
+    assert {"ERROR"} == {report[ref]["status"] for ref in ("stranger", "broken")}
+    assert "issuer" in report["stranger"]["message"]
+    assert {"site": "Hall 1"} == _tags(app, leaves[1].serial)
+
+
+def _tags(app: App, device: str) -> Any:
+    token = _token(app, "https://iothubs.azure.net/.default")
+    return _storage(app, token, "GET", f"https://{app.azure.hub}/twins/{device}?api-version=2021-04-12").json()["tags"]
+
+
+def _token(app: App, scope: str = "https://storage.azure.com/.default") -> str:
     reply = requests.post(
         f"https://login.microsoftonline.com/{app.azure.tenant}/oauth2/v2.0/token",
         data={
             "grant_type": "client_credentials",
             "client_id": app.azure.client_id,
             "client_secret": app.azure.client_secret,
-            "scope": "https://storage.azure.com/.default",
+            "scope": scope,
         },
         proxies={"https": app.azure.proxy_url},
         verify=str(app.azure.ca_file),
@@ -139,15 +176,17 @@ def _token(app: App) -> str:
     return str(json.loads(reply.text)["access_token"])
 
 
-def _storage(app: App, token: str, method: str, url: str, body: str = "") -> requests.Response:
+def _storage(
+    app: App, token: str, method: str, url: str, body: str = "", *, good: bool = True, **headers: str
+) -> requests.Response:
     reply = requests.request(
         method,
         url,
         data=body,
-        headers={"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03"},
+        headers={"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03", **headers},
         proxies={"https": app.azure.proxy_url},
         verify=str(app.azure.ca_file),
         timeout=PATIENCE,
     )
-    assert reply.ok, reply.text
+    assert reply.ok or not good, reply.text
     return reply

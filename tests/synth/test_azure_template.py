@@ -33,6 +33,7 @@ _ROLES = {
     "8a0f0c08-91a1-4084-bc3d-661d67233fed": "Storage Queue Data Message Processor",
     "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a": "Storage Queue Data Message Sender",
 }
+_WHO = {_SITE: "site", "Microsoft.ManagedIdentity": "dps", "Microsoft.EventGrid": "events"}
 _REGION = AzureRegion(
     name="westeurope",
     token_key_url=TOKEN_KEY_URL,
@@ -42,6 +43,9 @@ _REGION = AzureRegion(
     trusted_issuers=(CHECKOUT / "ca.pem",),
     alert_email="ops@example.com",
     quotas="IdentityRegistryOperations=500",
+    manifest_uploads=True,
+    manifest_signers=(CHECKOUT / "signer.pem",),
+    manifest_attributes=("site", "place=Line"),
 )
 
 
@@ -60,7 +64,8 @@ def test_every_property_exists(email: str) -> None:
     """
     In the models of the management SDKs, or in the list kept by hand.
     """
-    found = [p for r in azure_template.resources(alertEmail=email) for p in arm_shapes.problems(r)]
+    made = azure_template.resources(alertEmail=email, manifestUploads=True)
+    found = [p for r in made for p in arm_shapes.problems(r)]
 
     assert [] == found
 
@@ -122,14 +127,15 @@ def test_everything_is_described() -> None:
 
 def test_roles_are_known_and_narrow() -> None:
     """
-    By id, each from the table, each on one resource; the function has one on the hub and it is the registry's.
+    By id, each from the table, each on one resource; the function has two on the hub: the registry's, and where
+    manifests are uploaded, whose columns are tags, the twins'.
     """
     granted = [
         (
             _ROLES[r["properties"]["roleDefinitionId"].rsplit("/", 1)[1]],
             r["properties"]["principalType"],
             _scope(r["scope"]),
-            "site" if _SITE in str(r["name"]) else "dps",
+            next(who for kind, who in _WHO.items() if kind in str(r["properties"]["principalId"])),
         )
         for r in azure_template.source()["resources"]
         if r["type"] == "Microsoft.Authorization/roleAssignments"
@@ -145,6 +151,11 @@ def test_roles_are_known_and_narrow() -> None:
         ("Storage Queue Data Message Processor", "ServicePrincipal", "queueName", "site"),
         ("Storage Queue Data Message Sender", "ServicePrincipal", "queueName", "site"),
         ("Storage Queue Data Message Sender", "ServicePrincipal", "poisonName", "site"),
+        ("Storage Queue Data Reader", "ServicePrincipal", "uploadsName", "site"),
+        ("Storage Queue Data Message Processor", "ServicePrincipal", "uploadsName", "site"),
+        ("Storage Queue Data Message Sender", "ServicePrincipal", "uploadsPoisonName", "site"),
+        ("IoT Hub Twin Contributor", "ServicePrincipal", _HUB, "site"),
+        ("Storage Queue Data Message Sender", "ServicePrincipal", _STORAGE, "events"),
         ("Monitoring Metrics Publisher", "ServicePrincipal", _INSIGHTS, "site"),
     ] == granted
 
@@ -248,6 +259,8 @@ def test_settings_are_what_the_function_reads() -> None:
         hub=f"{hub}.azure-devices.net",
         queue_url=f"https://{_one(_STORAGE)['name']}.queue.core.windows.net/devices",
         quotas="IdentityRegistryOperations=500",
+        manifest_signers_file="/home/site/wwwroot/manifest_signers.pem",
+        manifest_attributes="site,place=Line",
     ) == Settings.from_env(env)
 
 
@@ -283,6 +296,19 @@ def test_each_half_stands_alone() -> None:
     assert _SITE not in dps_only
     assert _DPS in dps_only
     assert {"", SUBSCRIPTION} == {outputs[o]["value"] for o in AzureOutput if not o.startswith("hub")}
+
+
+def test_without_uploads_there_is_nothing_of_them() -> None:
+    """
+    No container, no queue, no event, no role on twins; and with no function app neither.
+    """
+    names = ("manifests", "reports", "uploads", "uploads-poison")
+    for parameters in ({}, {"ingest": False, "manifestUploads": True}):
+        made = azure_template.resources(**parameters)
+        assert [] == [r["name"] for r in made if str(r["name"]).endswith(tuple(f"/{n}" for n in names))]
+        assert [] == [r["name"] for r in made if r["type"].startswith("Microsoft.EventGrid")]
+    settings = {s["name"]: s["value"] for s in _one(_SITE)["properties"]["siteConfig"]["appSettings"]}
+    assert "" == settings["UploadsQueue__queueServiceUri"]
 
 
 def test_a_long_prefix_is_refused_before_anything_is_made() -> None:

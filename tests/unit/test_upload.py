@@ -21,8 +21,9 @@ from firstlight.certificates import Certificate
 from firstlight.errors import FirstlightError, ManifestError, SettingsError, ThrottledError
 from firstlight.identity import NamingRule
 from firstlight.importing import run as running
+from firstlight.importing.objects import Object
 from firstlight.importing.run import Tally
-from firstlight.importing.s3 import S3, Object
+from firstlight.importing.s3 import S3
 from firstlight.importing.upload import Uploads, options_from
 from firstlight.manifests import Options, read
 from firstlight.overflow import Waiting

@@ -116,4 +116,6 @@ def _template() -> bytes:
 def _bundle(region: AzureRegion) -> Path:
     azure_bundle.vendor(azure_bundle.Platform.FUNCTION)
     out = CHECKOUT / "build" / f"function-{region.name}"
-    return azure_bundle.assemble(azure_bundle.Platform.FUNCTION, out=out, trusted_issuers=region.trusted_issuers)
+    return azure_bundle.assemble(
+        azure_bundle.Platform.FUNCTION, out=out, trusted_issuers=region.trusted_issuers, signers=region.manifest_signers
+    )

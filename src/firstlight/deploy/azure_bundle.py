@@ -12,6 +12,7 @@ from pathlib import Path
 
 from firstlight.deploy import bundle, handler_source, packages, tree
 from firstlight.deploy.bundle import CHECKOUT, TRUSTED_ISSUERS
+from firstlight.deploy.manifest_bundle import SIGNERS
 from firstlight.errors import DeploymentError
 
 # What the template asks Flex Consumption for.
@@ -56,16 +57,24 @@ def vendored(platform: Platform, *, checkout: Path = CHECKOUT) -> Path:
     return packages.folder_of(platform, lock, checkout, this_machine=platform is Platform.HOST)
 
 
-def assemble(platform: Platform, *, out: Path, trusted_issuers: Iterable[Path] = (), checkout: Path = CHECKOUT) -> Path:
+def assemble(
+    platform: Platform,
+    *,
+    out: Path,
+    trusted_issuers: Iterable[Path] = (),
+    signers: Iterable[Path] = (),
+    checkout: Path = CHECKOUT,
+) -> Path:
     """
     Lay the bundle of *platform* out in the folder *out* and return it.  Needs no network.
 
     The entry point and host.json are at its root, our library beside them, packages in `PACKAGES`; the
-    certificates of *trusted_issuers* become `trusted_issuers.pem`.  Equal sources make equal bytes.
+    certificates of *trusted_issuers* become `trusted_issuers.pem`, those of *signers* `manifest_signers.pem`.
+    Equal sources make equal bytes.
 
     Raises:
         DeploymentError: the packages were never fetched.
-        CertificateError: a file of *trusted_issuers* holds no certificate.
+        CertificateError: a file of *trusted_issuers* or *signers* holds no certificate.
     """
     found = packages.files(
         vendored(platform, checkout=checkout),
@@ -81,6 +90,8 @@ def assemble(platform: Platform, *, out: Path, trusted_issuers: Iterable[Path] =
     files["host.json"] = _host(shell)
     if issuers := packages.issuers(trusted_issuers):
         files[TRUSTED_ISSUERS] = issuers
+    if believed := packages.issuers(signers):
+        files[SIGNERS] = believed
     tree.lay_out(files, out)
     return out
 

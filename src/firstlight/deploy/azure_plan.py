@@ -11,6 +11,7 @@ from typing import Any
 from firstlight.certificates import Certificate
 from firstlight.deploy import public_key
 from firstlight.deploy.bundle import TRUSTED_ISSUERS
+from firstlight.deploy.manifest_bundle import SIGNERS
 from firstlight.errors import RegionsError
 from firstlight.regions import AzureRegion
 
@@ -178,6 +179,9 @@ def _parameters(region: AzureRegion, subscription: str) -> dict[str, Any]:
         "topic": region.topic,
         "trustedIssuersFile": f"{_ROOT}/{TRUSTED_ISSUERS}" if region.trusted_issuers else "",
         "quotas": region.quotas,
+        "manifestUploads": region.manifest_uploads,
+        "manifestSignersFile": f"{_ROOT}/{SIGNERS}" if region.manifest_signers else "",
+        "manifestAttributes": ",".join(region.manifest_attributes),
         "logRetentionDays": region.log_retention_days,
         "alertEmail": region.alert_email,
     }

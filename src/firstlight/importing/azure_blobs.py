@@ -7,13 +7,19 @@ REST: Get Blob with a range, Put Block, Put Block List.
 import asyncio
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.identity.aio import DefaultAzureCredential
 
 from firstlight.errors import ManifestError, RegistryError
+from firstlight.importing.objects import Object
 from firstlight.queues.azure_storage_calls import MissingError, RefusedError, StorageCalls
+from firstlight.registries.azure_environment import proxy_for, trusted_cas
+from firstlight.settings import Settings
 
 READER, WRITER = "Storage Blob Data Reader", "Storage Blob Data Contributor"
 _PIECE = 2**20
@@ -25,7 +31,8 @@ _EMPTY = "InvalidRange"
 
 class AzureBlobs:
     """
-    The blobs of the account at *host*, as in contoso.blob.core.windows.net; `container/name` is a blob's path.
+    The blobs of the account at *host*, as in contoso.blob.core.windows.net; an object's key is `container/name`, and
+    its bucket nothing: an account is what a client is for.
     """
 
     def __init__(
@@ -33,22 +40,22 @@ class AzureBlobs:
     ) -> None:
         self._calls = StorageCalls(host, credential=credential, ca_file=ca_file, proxy=proxy)
 
-    async def download(self, path: str, to: Path, *, limit: int) -> None:
+    async def download(self, of: Object, path: Path, *, limit: int) -> None:
         """
-        Write the blob at *path* to the file *to*.
+        See `firstlight.importing.objects.Objects`.
 
         Raises:
             ManifestError: it is larger than *limit* bytes, or is not there.
             RegistryError: the account refuses it, or fails again and again.
         """
-        with to.open("wb") as file:
+        with path.open("wb") as file:
             at, total, etag = 0, 1, ""
             while at < total:
                 headers = {"x-ms-range": f"bytes={at}-{at + _PIECE - 1}"} | ({"If-Match": etag} if etag else {})
                 try:
-                    answer = await self._calls.call("GET", f"/{path}", headers=headers, role=READER, deadline=_soon())
+                    answer = await self._calls.call("GET", f"/{of.key}", headers=headers, role=READER, deadline=_soon())
                 except MissingError as e:
-                    raise ManifestError(f"{path} is not there any more.") from e
+                    raise ManifestError(f"{of.key} is not there any more.") from e
                 except RefusedError as e:
                     if e.reason == _EMPTY and not at:
                         return
@@ -56,29 +63,29 @@ class AzureBlobs:
                 total, etag = _total(answer.headers.get("Content-Range", "")), answer.headers.get("ETag", "")
                 if total > limit:
                     raise ManifestError(
-                        f"{path} is larger than {limit} bytes.", hint="Use `firstlight import`, or split it."
+                        f"{of.key} is larger than {limit} bytes.", hint="Use `firstlight import`, or split it."
                     )
                 file.write(answer.body)
                 at += len(answer.body)
 
-    async def upload(self, path: str, file: Path) -> None:
+    async def upload(self, of: Object, path: Path) -> None:
         """
-        Write *file* to the blob at *path*, as CSV; it is there whole or not at all.
+        See `firstlight.importing.objects.Objects`; the blob is there whole or not at all.
 
         Raises:
             RegistryError: the account refuses it, or fails again and again.
         """
         blocks: list[str] = []
-        with file.open("rb") as pieces:
+        with path.open("rb") as pieces:
             while piece := pieces.read(_PIECE):
                 blocks.append(base64.b64encode(f"{len(blocks):06}".encode()).decode())
                 query = {"comp": "block", "blockid": blocks[-1]}
-                await self._calls.call("PUT", f"/{path}", query, piece, role=WRITER, deadline=_soon())
+                await self._calls.call("PUT", f"/{of.key}", query, piece, role=WRITER, deadline=_soon())
         listed = "".join(f"<Latest>{escape(block)}</Latest>" for block in blocks)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
         await self._calls.call(
             "PUT",
-            f"/{path}",
+            f"/{of.key}",
             {"comp": "blocklist"},
             body.encode(),
             headers={"x-ms-blob-content-type": "text/csv; charset=utf-8", "Content-Type": "application/xml"},
@@ -91,6 +98,20 @@ class AzureBlobs:
         Close the connections and the credential.
         """
         await self._calls.close()
+
+
+def blobs_from(settings: Settings, env: Mapping[str, str]) -> AzureBlobs:
+    """
+    Return the blobs of the storage account whose queue *settings* name, called with azure-identity's chain.
+
+    What *env* says of proxies and CA certificates is as for the registry.
+
+    Raises:
+        SettingsError: the file of CA certificates is not there.
+    """
+    account = (urlsplit(settings.queue_url).hostname or "").partition(".")[0]
+    host = f"{account}.blob.core.windows.net"
+    return AzureBlobs(host, credential=DefaultAzureCredential(), ca_file=trusted_cas(env), proxy=proxy_for(host, env))
 
 
 def _total(content_range: str) -> int:

@@ -19,6 +19,7 @@ import aiohttp
 from yarl import URL
 
 from firstlight.errors import ManifestError, RegistryError, UnfinishedError
+from firstlight.importing.objects import Object
 from firstlight.registries.aws_http import endpoint_of
 from firstlight.registries.sigv4 import Credentials, Signer
 
@@ -29,16 +30,6 @@ _SILENCE = 30.0
 _PAUSE = 0.5
 _CSV = {"content-type": "text/csv; charset=utf-8"}
 _NO_BODY = hashlib.sha256(b"").hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """
-    One object; its key is as people write it, not encoded.
-    """
-
-    bucket: str
-    key: str
 
 
 @dataclass(frozen=True, slots=True)

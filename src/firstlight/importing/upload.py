@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from firstlight import certificates
 from firstlight.errors import CertificateError, FirstlightError, NotAttemptedError, SettingsError
 from firstlight.importing.landing import QueueLanding
+from firstlight.importing.objects import Object, Objects
 from firstlight.importing.report import Report, Row
 from firstlight.importing.run import Tally, row_of, run
-from firstlight.importing.s3 import S3, Object
 from firstlight.manifests import Options, Record, read
 from firstlight.manifests.attributes import Wanted
 from firstlight.manifests.record import one_line
@@ -38,7 +38,7 @@ class Uploads:
     What takes an upload: the bucket's objects, the queue, who may be let in, how manifests are read.
     """
 
-    objects: S3
+    objects: Objects
     queue: Overflow
     admission: Admission
     options: Options
@@ -52,7 +52,7 @@ class Uploads:
         for is in the report too.
 
         Raises:
-            FirstlightError: there is no report: S3 would not take it.
+            FirstlightError: there is no report: the bucket would not take it.
         """
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.csv"

@@ -2,7 +2,7 @@
 The Azure of a laptop: started, and one region deployed to it as `firstlight azure deploy` does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 from firstlight import certificates
 from firstlight.deploy import azure_plan, packages
 from firstlight.deploy.bundle import TRUSTED_ISSUERS
+from firstlight.deploy.manifest_bundle import SIGNERS
 from firstlight.errors import CertificateError, RegionsError, UsageError
 from firstlight.local.azure_addresses import AzureAddresses
 from firstlight.local.azure_cloud import function_process
@@ -138,15 +139,25 @@ class AzureOnLaptop:
         if not function_process.can_host(app):
             return
         self._report(f"Starting the function app {name}")
-        if issuers := packages.issuers(self._region.trusted_issuers):
-            # Beside the function on Azure; the checkout's folder stays as it is.
-            beside = self._folder / TRUSTED_ISSUERS
-            beside.write_bytes(issuers)
-            settings = settings | {variable("trusted_issuers_file"): str(beside)}
+        settings = settings | {
+            variable("trusted_issuers_file"): self._beside(TRUSTED_ISSUERS, self._region.trusted_issuers),
+            variable("manifest_signers_file"): self._beside(SIGNERS, self._region.manifest_signers),
+        }
         trusted = {k: v for k, v in azure.function_environment.items() if v is not None}
         function = function_process.FunctionProcess(self._folder / "function", app, settings | trusted)
         self._function = function.__enter__()
         self._process.host(name, function.port)
+
+    def _beside(self, name: str, files: Sequence[Path]) -> str:
+        """
+        Write the certificates of *files* into one file, and return where, "" if there are none.
+
+        On Azure it is beside the function; here the checkout's folder stays as it is.
+        """
+        if not (certificates_of := packages.issuers(files)):
+            return ""
+        (self._folder / name).write_bytes(certificates_of)
+        return str(self._folder / name)
 
     def _stop_function(self) -> None:
         function, self._function = self._function, None

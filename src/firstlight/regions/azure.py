@@ -53,6 +53,11 @@ class AzureRegion:
     hub_units: int = 1
     # Identity registry operations a minute, as in "IdentityRegistryOperations=500"; empty finds out.
     quotas: str = ""
+    # A container for manifests, whose devices are queued; who may have signed Microchip's, and which of their
+    # columns become tags (NAME, NAME=COLUMN or *).
+    manifest_uploads: bool = False
+    manifest_signers: tuple[Path, ...] = ()
+    manifest_attributes: tuple[str, ...] = ()
     # CA certificates whose devices DPS registers, and the hub lets in by their common name.
     ca_certificates: tuple[Path, ...] = ()
 
@@ -66,7 +71,8 @@ class AzureRegion:
         """
         Every file the region names.
         """
-        return (*self.ca_certificates, *self.trusted_issuers, *filter(None, [self.token_key_file]))
+        named = (*self.ca_certificates, *self.trusted_issuers, *self.manifest_signers)
+        return (*named, *filter(None, [self.token_key_file]))
 
     def problems(self) -> Iterator[str]:
         """
@@ -83,6 +89,8 @@ class AzureRegion:
             )
         if not self.ingest and not self.dps:
             yield "neither ingest nor dps is on: there is nothing to deploy but a hub."
+        if self.manifest_uploads and not self.ingest:
+            yield "manifest_uploads needs ingest: its function does what is uploaded."
         if self.ingest and bool(self.token_key_url) == (self.token_key_file is not None):
             yield "the ingest function needs exactly one of token_key_url and token_key_file."
         if self.token_key_url and not self.token_key_url.startswith("https://"):
