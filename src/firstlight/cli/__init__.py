@@ -13,6 +13,7 @@ from firstlight.errors import FirstlightError, RegionsError, SettingsError, Usag
 _COMMANDS = {
     "push": "Play the Cloud ID service: push certificates to an ingest API.",
     "import": "Make the devices of manifests able to connect: resumable, with a report.",
+    "announce": "Tell a region with an allow-list who may come in at the first connect.",
     "ingest": "Serve the ingest API, or work its queue off, on a machine of your own.",
     "verify": "Connect as a device and report every check.",
     "doctor": "Say what stands between a device and its cloud, and what mends it.",

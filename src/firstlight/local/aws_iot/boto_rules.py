@@ -55,7 +55,11 @@ class BotoRules:
                 hint="Add a permission with the rule as its source.",
             )
         with refusals(f"Invoking {name}"):
-            self._lambda.invoke(FunctionName=function_arn, InvocationType="Event", Payload=payload)
+            # Waited for, since Lambda here starts a process for each that it does not: hundreds of devices may come at
+            # once.  Only what fails is left to it, which tries again and then has a destination for it.
+            answer = self._lambda.invoke(FunctionName=function_arn, Payload=payload)
+            if "FunctionError" in answer:
+                self._lambda.invoke(FunctionName=function_arn, InvocationType="Event", Payload=payload)
 
     @property
     def _lambda(self) -> Any:

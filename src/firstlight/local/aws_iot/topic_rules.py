@@ -8,7 +8,7 @@ which is `lambda`.  What is not run is logged.
 import logging
 import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +19,10 @@ from firstlight.local.mqtt.topics import meets
 _LOG = logging.getLogger("firstlight.aws_iot.rules")
 _EVENTS = "$aws/events/"
 _EVERYTHING = re.compile(r"\s*SELECT\s+\*\s+FROM\s+'[^']*'\s*", re.IGNORECASE)
-_THREADS = 4
+# Each keeps a process of each function busy.
+_THREADS = 2
+# Seconds that the front door's end may be held up by functions that do not start.
+_CLOSING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Rules(Protocol):
 
     def invoke(self, rule: Rule, function_arn: str, payload: bytes) -> None:
         """
-        Invoke the function asynchronously, as iot.amazonaws.com on behalf of *rule*.
+        Invoke the function as iot.amazonaws.com, on behalf of *rule*; what fails is tried again without a caller.
 
         Raises:
             RegistryError: also when the function's own policy does not let it.
@@ -68,13 +71,16 @@ class TopicRules:
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._pool = ThreadPoolExecutor(_THREADS, "aws-iot-rules")
+        self._under_way: set[Future[None]] = set()
 
     def heard(self, message: Message) -> None:
         """
         Act upon *message* soon.
         """
         if message.topic.startswith(_EVENTS):
-            self._pool.submit(self.act, message)
+            acting = self._pool.submit(self.act, message)
+            self._under_way.add(acting)
+            acting.add_done_callback(self._under_way.discard)
 
     def act(self, message: Message) -> None:
         """
@@ -93,9 +99,10 @@ class TopicRules:
 
     def close(self) -> None:
         """
-        Let what is under way end.
+        Let what is under way end, if that takes no longer than a device would wait.
         """
-        self._pool.shutdown(cancel_futures=True)
+        wait(set(self._under_way), timeout=_CLOSING)
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self._rules.close()
 
     def _run(self, rule: Rule, message: Message) -> None:
