@@ -57,6 +57,8 @@ def test_the_committed_file_names_two_regions() -> None:
         (f'[aws.eu-west-1]\n{_KEY}quotas = ["AttachPolicy: 3"]\n', "'AttachPolicy: 3' in quotas is not of the form"),
         (f'[aws.eu-west-1]\n{_KEY}naming = "colour"\n', "must be one of serial, common-name, fingerprint"),
         (f'[aws.eu-west-1]\n{_KEY}account = "12"\n', "is not 12 digits"),
+        (f'[aws.eu-west-1]\n{_KEY}first_connect = "all"\n', "must be one of template, allow-list"),
+        (f"[aws.eu-west-1]\n{_KEY}stuck_after = 1\n", "stuck_after is 1; it may be 2 to 1000"),
         (f"[aws.eu-west-1]\n{_KEY}ingest = false\njitp = false\n", "nothing to deploy"),
         ("aws = 1\n", "aws is not a table"),
     ],
@@ -79,3 +81,16 @@ def test_a_missing_file_and_a_missing_region(tmp_path: Path) -> None:
         regions.load(tmp_path / "none.toml")
     with pytest.raises(RegionsError, match="No region is called 'x'"):
         regions.find(_load(tmp_path, f"[aws.eu-west-1]\n{_KEY}"), "x")
+
+
+def test_a_first_connect_has_an_allow_list_where_that_is_said(tmp_path: Path) -> None:
+    """
+    Whoever says nothing has JITP, as before.
+    """
+    plain, listed = _load(
+        tmp_path,
+        f'[defaults]\n{_KEY}[aws.eu-west-1]\n[aws.us-east-1]\nfirst_connect = "allow-list"\nstuck_after = 9\n',
+    )
+
+    assert (regions.FirstConnect.TEMPLATE, 5) == (plain.first_connect, plain.stuck_after)
+    assert (regions.FirstConnect.ALLOW_LIST, 9) == (listed.first_connect, listed.stuck_after)
