@@ -41,6 +41,7 @@ LISTS = [
     ("lambda", "list_functions", "Functions", "FunctionName"),
     ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
     ("sqs", "list_queues", "QueueUrls", None),
+    ("events", "list_rules", "Rules", "Name"),
     ("dynamodb", "list_tables", "TableNames", None),
     ("iam", "list_roles", "Roles", "RoleName"),
     ("iam", "list_policies", "Policies", "PolicyName"),
@@ -93,7 +94,10 @@ def everything(client: Callable[[str], Any]) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def own(new_site: Callable[[], Site], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     site = new_site()
-    site.regions.write_text(site.regions.read_text() + 'thing_type = "sensor"\nthing_groups = ["factory", "north"]\n')
+    site.regions.write_text(
+        site.regions.read_text()
+        + 'thing_type = "sensor"\nthing_groups = ["factory", "north"]\nmanifest_uploads = true\n'
+    )
     laptop = AwsOnLaptop(
         tmp_path_factory.mktemp("drain"),
         regions.load(site.regions).aws[0],

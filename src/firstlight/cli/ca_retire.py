@@ -69,11 +69,12 @@ def _on_aws(
     delete: bool,
     really: bool,
     region: str,
+    regions_file: Path,
     quotas: tuple[str, ...],
     **_: Any,
 ) -> Iterator[Row]:
     ca_id = ca.lower() if _ID.fullmatch(ca.lower()) else load_certificate(Path(ca)).fingerprint
-    iot = fleet_place.paced_iot(fleet_place.aws_region(region), quotas)
+    iot = fleet_place.paced_iot(region, regions_file, quotas)
     retirement = CaRetirement(iot, AwsFleet.at_once, really=really, searching=search, disabling=disabling)
     was = retirement.stop(ca_id)
     off = "on" if was.auto_registration else "off"

@@ -62,7 +62,7 @@ def _of_aws(
     *, region: str, regions_file: Path, quotas: tuple[str, ...], really: bool, revoked: bool, uploads: bool, **_: Any
 ) -> AwsDrain:
     found = regions.find(regions.load(regions_file).aws, fleet_place.aws_region(region))
-    pace = Pace(read_quotas(quotas))
+    pace = Pace(read_quotas((*found.quotas, *quotas)))
 
     @cache
     def client(service: str) -> Any:

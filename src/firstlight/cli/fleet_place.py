@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from firstlight import boto
+from firstlight import boto, regions
 from firstlight.cli import azure_place
 from firstlight.errors import UsageError
 from firstlight.lifecycle.azure_place import AzureRegionPlace
@@ -27,7 +27,7 @@ _OPTIONS = (
         envvar="FIRSTLIGHT_REGIONS_FILE",
         show_default=True,
         show_envvar=True,
-        help="The file that names the regions.",
+        help="The file that names the regions; AWS: and their quotas.",
     ),
     click.option(
         "--subscription",
@@ -67,7 +67,7 @@ def open_fleet(*, cloud: str, region: str, regions_file: Path, subscription: str
     """
     if cloud == AZURE:
         return open_azure(region, regions_file, subscription).fleet
-    return AwsFleet(paced_iot(aws_region(region), quotas))
+    return AwsFleet(paced_iot(region, regions_file, quotas))
 
 
 def open_azure(region: str, regions_file: Path, subscription: str) -> AzureRegionPlace:
@@ -95,9 +95,17 @@ def aws_region(given: str) -> str:
     return region
 
 
-def paced_iot(region: str, quotas: tuple[str, ...]) -> Any:
+def paced_iot(region: str, regions_file: Path, quotas: tuple[str, ...]) -> Any:
     """
-    Return a client of AWS IoT for many threads, which keeps to the account's quotas.
+    Return a client of AWS IoT for many threads, which keeps to the account's quotas: those that *regions_file*, if it
+    is there, says were raised for the region, and over them *quotas*.
+
+    Raises:
+        UsageError: there is no region, or a quota is none.
+        RegionsError: the regions file cannot be used.
     """
-    pace = Pace(read_quotas(quotas))
-    return boto.client("iot", region=region, connections=AwsFleet.at_once, before=pace)
+    name = aws_region(region)
+    known = regions.load(regions_file).aws if regions_file.is_file() else ()
+    raised = next((found.quotas for found in known if found.name == name), ())
+    pace = Pace(read_quotas((*raised, *quotas)))
+    return boto.client("iot", region=name, connections=AwsFleet.at_once, before=pace)

@@ -4,24 +4,19 @@ Holds calls back so that what an operator does to a whole fleet stays below the 
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from firstlight.errors import UsageError
+from firstlight.registries import quotas
 
-# Calls a second that AWS allows an account in a region by default; Service Quotas lists them.
+# Calls a second that AWS allows an account in a region by default: what has no number of its own, and, besides what
+# provisioning calls, what has one.
 _DEFAULT = 10.0
 AWS_QUOTAS: Mapping[str, float] = {
-    "AttachThingPrincipal": 100,
-    "DeleteThing": 100,
-    "DescribeThing": 350,
-    "DescribeThingGroup": 100,
-    "DescribeThingType": 100,
-    "DetachPolicy": 15,
+    **{str(operation): rate for operation, rate in quotas.DEFAULTS.items()},
+    "DeleteThing": 100,  # L-889800F7
+    "DetachPolicy": 15,  # L-EC88D510
     "DetachThingPrincipal": 100,
-    "ListAttachedPolicies": 15,
-    "ListThingPrincipals": 20,
-    "RemoveThingFromThingGroup": 100,
-    "UpdateThing": 100,
 }
 _BURST = 1.0
 
@@ -30,20 +25,20 @@ class Pace:
     """
     Threads that call it with an operation's name go on when that operation's turn has come.
 
-    *quotas* are calls a second by operation, over those of `AWS_QUOTAS`; *default* is everybody else's.  After a
+    *raised* are calls a second by operation, over those of `AWS_QUOTAS`; *default* is everybody else's.  After a
     pause *burst* seconds of a quota may be used at once.
     """
 
     def __init__(
         self,
-        quotas: Mapping[str, float] | None = None,
+        raised: Mapping[str, float] | None = None,
         *,
         default: float = _DEFAULT,
         burst: float = _BURST,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._quotas = {**AWS_QUOTAS, **(quotas or {})}
+        self._quotas = {**AWS_QUOTAS, **(raised or {})}
         self._default = default
         self._burst = burst
         self._clock = clock
@@ -63,7 +58,7 @@ class Pace:
             self._sleep(turn - now)
 
 
-def read_quotas(texts: tuple[str, ...]) -> dict[str, float]:
+def read_quotas(texts: Iterable[str]) -> dict[str, float]:
     """
     Return the quotas that *texts* raise, each as in "UpdateCertificate=100", several with commas between.
 
