@@ -88,6 +88,16 @@ class Bench:
         """
         return JitpSite(self.aws, self.maker()).deploy(**how)
 
+    def forget_cas(self) -> None:
+        """
+        Delete every registered CA: each device that connects, and each diagnosis, reads them all.
+        """
+        for region in (REGION, ELSEWHERE):
+            iot = self.iot_of(region)
+            for ca in iot.list_ca_certificates()["certificates"]:
+                iot.update_ca_certificate(certificateId=ca["certificateId"], newStatus="INACTIVE")
+                iot.delete_ca_certificate(certificateId=ca["certificateId"])
+
     def device(self, maker: Factory, name: str | None = "", *, chain: bool = False) -> Identity:
         """
         Issue a device; its common name is *name*, or its own.

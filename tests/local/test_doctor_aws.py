@@ -29,6 +29,12 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _no_ca_is_left(laptop: Bench) -> Iterator[None]:
+    yield
+    laptop.forget_cas()
+
+
 class Situation(NamedTuple):
     """
     `refused` is a part of the front door's reason; empty where the laptop has none to give.
