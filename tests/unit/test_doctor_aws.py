@@ -64,7 +64,7 @@ def newcomer(body: dict[str, Any] | None = None, **changes: Any) -> AwsCase:
     runs = Template(name="Jitp", arn="arn", body=text, role_arn=ROLE)
     role = Role(arn=ROLE, trust=TRUST, policies={"All": ANYTHING})
     introduction = Introduction(ca=ca, template=Fact(runs), role=Fact(role))
-    facts = {"cas": Fact((ca,)), "introduction": introduction, "documents": {"Device": Fact(ANYTHING)}}
+    facts = {"cas": Fact((ca,)), "first_connect": Fact(introduction), "documents": {"Device": Fact(ANYTHING)}}
     return case_of(MAKER.leaf("sensor-1"), **{**facts, **changes})
 
 
@@ -109,7 +109,7 @@ def test_a_billing_group_that_is_missing() -> None:
     assert case.introduction is not None
     introduction = replace(case.introduction, there={("billing group", "Lot"): Fact(known=False)})
 
-    assert ["billing-group-missing"] == codes(replace(case, introduction=introduction))
+    assert ["billing-group-missing"] == codes(replace(case, first_connect=Fact(introduction)))
 
 
 def test_a_certificate_that_no_cloud_takes() -> None:
@@ -205,7 +205,7 @@ def test_a_role_that_may_not_touch_its_groups() -> None:
     policies = {"All": ANYTHING, "Less": json.dumps({"Statement": [statement]})}
     role = Fact(Role(arn=ROLE, trust=TRUST, policies=policies))
 
-    (finding,) = diagnosed(replace(case, introduction=replace(case.introduction, role=role))).findings
+    (finding,) = diagnosed(replace(case, first_connect=Fact(replace(case.introduction, role=role)))).findings
 
     assert "role-lacks-action" == finding.code
     assert "it lacks iot:DescribeThingType, iot:AddThingToThingGroup." in finding.evidence
@@ -220,7 +220,7 @@ def test_what_could_not_be_read_leaves_its_causes_open() -> None:
     assert case.introduction is not None
     unread = replace(case.introduction, role=Fact(unread="could not read the role"))
 
-    diagnosis = diagnosed(replace(case, introduction=unread))
+    diagnosis = diagnosed(replace(case, first_connect=Fact(unread)))
 
     (one,) = diagnosis.unread
     assert ("could not read the role", ("role-missing", "role-not-assumable", "role-lacks-action")) == (
@@ -229,6 +229,27 @@ def test_what_could_not_be_read_leaves_its_causes_open() -> None:
     )
     assert Verdict.UNDECIDED is diagnosis.verdict
     assert "policy-missing" in dict(diagnosis.fine)
+
+
+def test_cas_that_may_not_be_read_leave_all_of_a_first_connect_open() -> None:
+    """
+    Also that the certificate is registered elsewhere does not say that it will not come in here.
+    """
+    closed = "could not read the registered CAs"
+    stranger = case_of(
+        MAKER.leaf("sensor-1"),
+        cas=Fact(unread=closed),
+        first_connect=Fact(unread=closed),
+        elsewhere=Fact(("us-east-1",)),
+    )
+
+    diagnosis = diagnosed(stranger)
+
+    assert (Verdict.UNDECIDED, ()) == (diagnosis.verdict, diagnosis.findings)
+    (one,) = diagnosis.unread
+    assert {"registered-elsewhere", "not-registered", "ca-inactive", "template-disabled", "role-missing"} < set(
+        one.codes
+    )
 
 
 def test_nothing_keeps_out_a_device_that_is_in() -> None:

@@ -197,6 +197,9 @@ def _lets_in(case: AwsCase) -> bool | None:
     """
     Return whether its policies let it connect under its name, or None when there are none to ask.
     """
+    if registered := _active(case):
+        # which there are must be known, or nothing can be said
+        _ = registered.policies.value
     documents = {name: fact.value for name, fact in case.documents.items()}
     found = {name: document for name, document in documents.items() if document}
     resources = case.resources if case.is_newcomer else None

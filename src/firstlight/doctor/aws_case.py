@@ -129,7 +129,7 @@ class AwsCase:
     registered: Fact[Registered | None] = Fact(None)
     elsewhere: Fact[tuple[str, ...]] = Fact(())
     cas: Fact[tuple[Ca, ...]] = Fact(())
-    introduction: Introduction | None = None
+    first_connect: Fact[Introduction | None] = Fact(None)
     documents: Mapping[str, Fact[str | None]] = field(default_factory=dict)
     thing: Fact[Thing | None] = Fact(None)
     connection: Connection | None = None
@@ -137,6 +137,13 @@ class AwsCase:
     @property
     def place(self) -> Place:
         return Place(self.account.value, self.region)
+
+    @property
+    def introduction(self) -> Introduction | None:
+        """
+        What its next connect runs into; None when it is in, or no registered CA signed its certificate.
+        """
+        return self.first_connect.value
 
     @property
     def is_newcomer(self) -> bool:
@@ -172,9 +179,15 @@ class AwsCase:
         if registered and registered.status != PENDING:
             things = registered.things.known or ()
             return things[0] if things else ""
-        if self.introduction and not self.introduction.template.unread and self.resources:
-            return self.resources.thing_name
-        return ""
+        return self.future.thing_name if self.future else ""
+
+    @property
+    def future(self) -> Resources | None:
+        """
+        As `resources`, or None when the template could not be read.
+        """
+        ahead = self.first_connect.known
+        return self.resources if ahead and not ahead.template.unread else None
 
     @property
     def at(self) -> str:

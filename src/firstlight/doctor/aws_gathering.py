@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from firstlight.doctor.aws_asking import ask, found, listed
-from firstlight.doctor.aws_case import PENDING, AwsCase, Registered, Thing, Where
+from firstlight.doctor.aws_case import PENDING, AwsCase, Introduction, Registered, Thing, Where
 from firstlight.doctor.aws_introduction import introduction, read_cas
 from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Connection
@@ -55,21 +55,28 @@ def gather(clients: AwsClients, device: Device, where: Where, *, connection: Con
         cas=Fact(()) if known and known.status != PENDING else ask("the registered CAs", lambda: read_cas(iot)),
         connection=connection,
     )
-    if not registered.unread and case.is_newcomer and not case.cas.unread:
-        case = replace(case, introduction=introduction(clients.iot, clients.iam, clients.dynamodb, case))
+    case = replace(case, first_connect=_first_connect(clients, case))
     # by another name there is no thing, and asking for it is refused
     name = _thing_name(case)
     thing = ask(f"the thing {name}", lambda: _thing(iot, name)) if is_thing_name(name) else Fact(None)
     return replace(case, thing=thing, documents=_documents(iot, case))
 
 
+def _first_connect(clients: AwsClients, case: AwsCase) -> Fact[Introduction | None]:
+    if unread := case.registered.unread:
+        return Fact(unread=unread)
+    if not case.is_newcomer:
+        return Fact(None)
+    if unread := case.cas.unread:
+        return Fact(unread=unread)
+    return Fact(introduction(clients.iot, clients.iam, clients.dynamodb, case))
+
+
 def _thing_name(case: AwsCase) -> str:
     """
     Return the thing to look up: of a newcomer the one it would become, whatever name it connects under.
     """
-    template = case.introduction and case.introduction.template.known
-    resources = case.resources if template else None
-    return resources.thing_name if resources and resources.thing_name else case.name
+    return (case.future and case.future.thing_name) or case.name
 
 
 def _registered(iot: Any, certificate_id: str) -> Registered | None:
@@ -152,9 +159,7 @@ def _document(iot: Any, name: str) -> str | None:
 
 
 def _policy_names(case: AwsCase) -> tuple[str, ...]:
-    if case.introduction:
-        template = case.introduction.template
-        resources = None if template.unread else case.resources
-        return resources.policy_names if resources else ()
+    if case.first_connect.known:
+        return case.future.policy_names if case.future else ()
     registered = case.registered.known
     return (registered.policies.known or ()) if registered else ()
