@@ -40,6 +40,8 @@ def service() -> Uploads:
 def handler(event: dict[str, Any], context: Any) -> None:
     # as EventBridge tells of it: the key is not encoded
     manifest = Object(event["detail"]["bucket"]["name"], event["detail"]["object"]["key"])
+    if manifest.key.endswith("/"):
+        return  # a folder, as consoles make them
     # arn:aws:lambda:REGION:ACCOUNT:function:NAME
     region, account = context.invoked_function_arn.split(":")[3:5]
     try:

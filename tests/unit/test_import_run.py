@@ -10,17 +10,22 @@ from pathlib import Path
 import pytest
 
 from firstlight.certificates import Certificate
-from firstlight.errors import ManifestError, NameTakenError, ThrottledError, UsageError
+from firstlight.cli import import_place
+from firstlight.errors import ManifestError, NameTakenError, RegionsError, ThrottledError, UsageError
 from firstlight.identity import NamingRule
+from firstlight.importing import destination
 from firstlight.importing import run as running
 from firstlight.importing.destination import Place
 from firstlight.importing.estimate import Estimate, in_words
 from firstlight.importing.landing import Landed, RegistryLanding
+from firstlight.importing.push_landing import PushLanding
 from firstlight.importing.report import Report
 from firstlight.importing.run import Tally, run
 from firstlight.ingest.clouds import Cloud
 from firstlight.manifests import Record
 from firstlight.provision import Admission
+from firstlight.push import Transport, basic
+from firstlight.regions import AwsRegion
 from firstlight.registries.memory import MemoryRegistry
 from tests.factory import Factory, at_noon
 from tests.manifests import reel
@@ -240,3 +245,45 @@ def test_time_left_is_said_as_people_say_it(seconds: float | None, words: str) -
     Without false precision.
     """
     assert words == in_words(seconds)
+
+
+def test_whose_issuers_a_region_trusts_it_trusts_here_too(tmp_path: Path, factory: Factory) -> None:
+    """
+    T12: an import looked at no issuer and no date.
+    """
+    (tmp_path / "ca.pem").write_text(factory.ca.pem)
+    trusted = destination.trusted(AwsRegion(name="eu-west-1", trusted_issuers=(tmp_path / "ca.pem",)))
+    landing = RegistryLanding(MemoryRegistry(), Admission(rule=NamingRule(), trusted=trusted), now=at_noon)
+    stranger, ours, old = Factory("Stranger").leaf(), factory.leaf(), factory.odd(days=(-9, -1))
+    records = [Record("s", stranger.der, "x 1"), Record("o", ours.der, "x 2"), Record("e", old, "x 3")]
+
+    tally = _run(records, landing, tmp_path / "r.csv")
+
+    assert (1, 2) == (tally.done, tally.failed)
+    assert ["issuer is not trusted here", "notBefore or notAfter is out of range"] == [
+        row.message.partition("Certificate ")[2][:length].rstrip(".:")
+        for row, length in zip(tally.examples, (26, 38), strict=True)
+    ]
+
+
+def test_an_ingest_api_is_sent_no_attributes(tmp_path: Path, factory: Factory) -> None:
+    """
+    And none is dropped in silence.
+    """
+    landing = PushLanding("http://127.0.0.1:9/interop", basic("me", "pw"), Transport())
+    record = Record("d", factory.leaf().der, "x 1", (("site", "Pune"),))
+
+    (landed,) = asyncio.run(landing.land([record]))
+
+    assert "takes no attributes" in str(landed.error)
+
+
+def test_a_regions_file_that_is_wrong_is_not_passed_over(tmp_path: Path) -> None:
+    """
+    Devices under other names than the region's would be the result.
+    """
+    path = tmp_path / "regions.toml"
+    path.write_text('[aws.eu-west-1]\nnamign = "serial"\n')
+
+    with pytest.raises(RegionsError, match="unknown key 'namign'"):
+        import_place.target("azure:westeurope", regions_file=path, hub="", subscription="")

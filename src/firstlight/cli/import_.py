@@ -154,10 +154,12 @@ def _say(tally: Tally, total: int, seconds: float, path: Path, *, as_json: bool)
     if as_json:
         output.print_json(counts)
         return
-    output.print_table([name.replace("_", " ") for name in counts], [list(counts.values())])
+    shown = {name.replace("_", " "): count for name, count in counts.items() if name != "report"}
+    output.print_table(list(shown), [list(shown.values())])
     if tally.examples:
         rows = ((plain(r.ref), plain(r.source), plain(r.message)) for r in tally.examples)
         output.print_table(("ref", "source", "the first errors"), rows)
+    click.echo(f"The report is {path}.")
 
 
 def _place_of(file: Path, options: Options) -> str:

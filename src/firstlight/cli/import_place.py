@@ -13,7 +13,7 @@ import click
 
 from firstlight import regions
 from firstlight.cli import api_access
-from firstlight.errors import RegionsError, UsageError
+from firstlight.errors import UsageError
 from firstlight.identity import Naming
 from firstlight.importing import destination
 from firstlight.importing.destination import Direct, Place
@@ -26,6 +26,7 @@ from firstlight.registries.aws_extras import Extras
 from firstlight.settings import Settings
 
 _FILE = click.Path(path_type=Path)
+_REGIONS_FILE = Path("regions.toml")
 _OPTIONS = (
     click.option("--to", "place", default="", metavar="PLACE", help="aws:REGION, azure:REGION, URL, or memory."),
     click.option(
@@ -47,12 +48,12 @@ _OPTIONS = (
     ),
     click.option("--hub", default="", metavar="HOST", help="Azure: the hub; default: the one that was deployed."),
     click.option(
-        "--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, default="", help="Azure: to find it."
+        "--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, default="", help="Azure: whose hub it is."
     ),
     click.option(
         "--regions-file",
         type=_FILE,
-        default=Path("regions.toml"),
+        default=_REGIONS_FILE,
         envvar="FIRSTLIGHT_REGIONS_FILE",
         show_default=True,
         show_envvar=True,
@@ -146,15 +147,13 @@ def _deployed_hub(name: str, how: dict[str, Any]) -> str:
 
 
 def _region(how: dict[str, Any], cloud: Callable[[regions.Regions], tuple[Any, ...]], name: str) -> Any:
+    """
+    Return the region called *name*, None where the operator has no regions file, or not this region in it.
+    """
     path: Path = how["regions_file"]
-    if not path.exists():
+    if path == _REGIONS_FILE and not path.exists():
         return None
-    try:
-        return regions.find(cloud(regions.load(path)), name)
-    except RegionsError as e:
-        if e.hint or not cloud(regions.load(path)):
-            return None
-        raise
+    return next((region for region in cloud(regions.load(path)) if region.name == name), None)
 
 
 def _settings(region: AwsRegion | AzureRegion, how: dict[str, Any], **more: Any) -> Settings:

@@ -22,15 +22,26 @@ class PushLanding:
 
     async def land(self, records: Sequence[Record]) -> list[Landed]:
         # a ref is the API's to echo; the place in the file tells records of one ref apart
-        entries = [Entry(r.ref, r.certificate, r.source) for r in records]
-        answers = await push(
-            entries,
-            url=self._url,
-            authorization=self._authorization,
-            chunk=max(1, len(entries)),
-            transport=self._transport,
+        entries = [Entry(r.ref, r.certificate, r.source) for r in records if not r.attributes]
+        answers = iter(
+            await push(
+                entries,
+                url=self._url,
+                authorization=self._authorization,
+                chunk=max(1, len(entries)),
+                transport=self._transport,
+            )
         )
-        return [Landed() if a.ok else _refused(a) for a in answers]
+        return [Landed(error=_no_attributes()) if r.attributes else _landed(next(answers)) for r in records]
+
+
+def _no_attributes() -> ManifestError:
+    # from the report of an import elsewhere; dropped in silence they would be missed much later
+    return ManifestError("An ingest API takes no attributes, and this device has some.")
+
+
+def _landed(answer: Answer) -> Landed:
+    return Landed() if answer.ok else _refused(answer)
 
 
 def _refused(answer: Answer) -> Landed:
