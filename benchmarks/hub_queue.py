@@ -1,9 +1,10 @@
 """
-What a hub's quota leaves over goes through the queue: `python -m benchmarks.hub_queue [--quota N] [clients] [size]`.
+What a hub's quota leaves over goes through the queue: `python -m benchmarks.hub_queue [--quota N] [--apart]`.
 
-A stub hub that takes 100 devices a minute and 200 at once, the laptop's Azure Storage queue, and in one process, as in
-a function app, the ingest API and sixteen workers.  All clients push at once, nobody pushes again; then the queue is
-worked off.  Prints a line; exit 1 when a device is lost, a SUCCESS is false, or it took over 1.1 of the quota's floor.
+A stub hub that takes 100 devices a minute and 200 at once, the laptop's Azure Storage queue, the ingest API and sixteen
+workers, which share the pace of one process or, apart, find one each, as on instances of their own.  All clients push
+at once, nobody pushes again; then the queue is worked off.  Prints a line; exit 1 when a device is lost, a SUCCESS is
+false, or it took over 1.1 of the quota's floor.
 """
 
 import argparse
@@ -62,28 +63,33 @@ class Bench:
     The stub hub, the queue, and the app between them.
     """
 
-    def __init__(self, stub: StubHub, registry: AzureIotRegistry, queue: StorageQueue, stored: StoredQueue) -> None:
-        self.stub, self.registry, self.queue, self.stored = stub, registry, queue, stored
+    def __init__(
+        self, stub: StubHub, registries: Sequence[AzureIotRegistry], queue: StorageQueue, stored: StoredQueue
+    ) -> None:
+        self.stub, self.registry, self.queue, self.stored = stub, registries[-1], queue, stored
         self.answers: Counter[str] = Counter()
         self.false = 0
-        self._interop: Interop = interop_from(_SETTINGS, registry, now=lambda: datetime.now(UTC), overflow=queue)
+        self._interop: Interop = interop_from(_SETTINGS, registries[0], now=lambda: datetime.now(UTC), overflow=queue)
 
     @classmethod
-    async def open(cls, stack: AsyncExitStack, *, quota: float) -> "Bench":
+    async def open(cls, stack: AsyncExitStack, *, quota: float, apart: bool) -> "Bench":
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stub = StubHub()
         stub.limits = Limits(latency_ms=20, tps={"Registry": _RATE}, burst={"Registry": _BURST})
         at = await stack.enter_async_context(serving_hub(stub, folder))
         quotas = f"IdentityRegistryOperations={quota:g}" if quota else ""
-        registry = AzureIotRegistry(
-            hub=at.hub,
-            credential=_Token(),  # type: ignore[arg-type]
-            ca_file=at.ca_file,
-            quotas=quotas,
-        )
-        stack.push_async_callback(registry.close)
+        registries = []
+        for _ in range(2 if apart else 1):
+            registry = AzureIotRegistry(
+                hub=at.hub,
+                credential=_Token(),  # type: ignore[arg-type]
+                ca_file=at.ca_file,
+                quotas=quotas,
+            )
+            registries.append(registry)
+            stack.push_async_callback(registry.close)
         queue, stored = await _queue(stack, folder)
-        return cls(stub, registry, queue, stored)
+        return cls(stub, registries, queue, stored)
 
     def has(self, wanted: set[str]) -> bool:
         """
@@ -140,7 +146,7 @@ async def _queue(stack: AsyncExitStack, folder: Path) -> tuple[StorageQueue, Sto
     return queue, stored
 
 
-async def measure(clients: int, size: int, quota: float) -> bool:
+async def measure(clients: int, size: int, quota: float, *, apart: bool) -> bool:
     """
     Run it and print the line; return whether all of it held.
     """
@@ -149,7 +155,7 @@ async def measure(clients: int, size: int, quota: float) -> bool:
     wanted = {e.certificate_id.upper() for entries in pushes for e in entries}
     floor = max(0.0, (len(wanted) - _BURST) / _RATE)
     async with AsyncExitStack() as stack:
-        bench = await Bench.open(stack, quota=quota)
+        bench = await Bench.open(stack, quota=quota, apart=apart)
         begun, stop = time.monotonic(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for _ in range(_WORKERS):
@@ -163,7 +169,7 @@ async def measure(clients: int, size: int, quota: float) -> bool:
             stop.set()
         able = set(bench.stub.registry.able().values())
         lost, calls, throttled = wanted - able, bench.stub.calls, bench.stub.throttled
-    told = f"{quota:g} a minute" if quota else "not said"
+    told = (f"{quota:g} a minute" if quota else "not said") + (", apart" if apart else "")
     print(
         f"{clients} x {size}, quota {told}: {seconds:.0f} s, floor {floor:.0f} s "
         f"({seconds / floor if floor else 0:.2f}), answers {dict(bench.answers)}, {bench.false} false SUCCESS, "
@@ -178,8 +184,9 @@ def main() -> int:
     parser.add_argument("clients", nargs="?", type=int, default=16)
     parser.add_argument("size", nargs="?", type=int, default=100)
     parser.add_argument("--quota", type=float, default=0.0, help="what the app is told that the hub takes a minute")
+    parser.add_argument("--apart", action="store_true", help="the API and the workers know nothing of one another")
     options = parser.parse_args()
-    return 0 if asyncio.run(measure(options.clients, options.size, options.quota)) else 1
+    return 0 if asyncio.run(measure(options.clients, options.size, options.quota, apart=options.apart)) else 1
 
 
 if __name__ == "__main__":

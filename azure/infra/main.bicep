@@ -16,6 +16,9 @@ param hubSku string = 'S1'
 @description('The https URL of the Cloud ID service\'s public key.')
 param tokenKeyUrl string
 
+@description('Whether manifests uploaded to the container manifests are read.')
+param manifestUploads bool = false
+
 @description('Who hears the alerts; without one they only show.')
 param alertEmail string = ''
 
@@ -26,6 +29,7 @@ module kit 'azuredeploy.json' = {
     prefix: prefix
     hubSku: hubSku
     tokenKeyUrl: tokenKeyUrl
+    manifestUploads: manifestUploads
     alertEmail: alertEmail
   }
 }

@@ -82,6 +82,8 @@ def test_it_ends_before_its_host_ends_it() -> None:
 
     assert azure_function.load().module.queue_worker.SECONDS + 30 <= allowed < 600
     assert "base64" == host["extensions"]["queues"]["messageEncoding"]
+    # where the host has the queue trigger from
+    assert "Microsoft.Azure.Functions.ExtensionBundle" == host["extensionBundle"]["id"]
 
 
 def test_what_waits_is_registered_and_logged(factory: Factory, caplog: pytest.LogCaptureFixture) -> None:

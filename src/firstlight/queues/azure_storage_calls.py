@@ -7,6 +7,7 @@ Every call of ours may be repeated: a message that is there twice does no harm.
 import asyncio
 import random
 from collections.abc import Mapping
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -102,7 +103,7 @@ class StorageCalls:
     ) -> Answer | UnfinishedError:
         if self._client is None:
             self._client = pipeline(f"https://{self.host}", SCOPE, self._credential, ca_file=self._ca_file)
-        given = {"x-ms-version": API_VERSION, **headers}
+        given = {"x-ms-version": API_VERSION, "x-ms-date": formatdate(usegmt=True), **headers}
         request = HttpRequest(method, url, headers=given, content=body or None)
         try:
             async with asyncio.timeout_at(until):
