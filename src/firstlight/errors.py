@@ -129,7 +129,9 @@ class InactiveError(RegistryError):
     def of(cls, status: str) -> "InactiveError":
         return cls(
             f"Failed creating and registering thing: the certificate is {status} in the registry.",
-            hint="A push does not revive it; an operator may.",
+            hint="Nothing revives it; an operator may forget it (firstlight devices retire --forget)."
+            if status == "REVOKED"
+            else "A push does not revive it; an operator may (firstlight devices enable).",
             status=status,
         )
 
