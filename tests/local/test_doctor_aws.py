@@ -426,17 +426,22 @@ def test_nothing_is_changed_without_the_devices_key(laptop: Bench) -> None:
             assert [] == [name for name in called if f"{name}`" not in page]
 
 
-def test_an_allow_list_lets_announced_certificates_in_and_no_others(laptop: Bench) -> None:
+def test_an_allow_list_lets_announced_certificates_in_and_no_others(
+    laptop: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """
-    Its CA runs no template; an announcement that has expired is none.
+    Its CA runs no template; an announcement that has expired is none, and the command that is named makes one.
     """
+    for name, value in laptop.environment.items():
+        monkeypatch.setenv(name, value)
     shown = template_of_another_ca(laptop)
     certificate_id, now = shown.identity.certificate.fingerprint, int(laptop.now.timestamp())
     with laptop.announcements() as announce:
         unknown = laptop.diagnose(shown)
         announce(certificate_id, now - 60)
         late = laptop.diagnose(shown)
-        announce(certificate_id, now + 3600)
+        ran = runner(monkeypatch, capsys)(*shlex.split(late.findings[0].mend[0])[1:])
+        assert 0 == ran.code, ran.said
         awaited = laptop.diagnose(shown)
 
     assert ("not-announced", "not-announced") == (unknown.findings[0].code, late.findings[0].code)
