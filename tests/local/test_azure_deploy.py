@@ -36,7 +36,7 @@ def _firstlight(azure: AzureProcess, folder: Path, *arguments: str) -> subproces
         "AZURE_SUBSCRIPTION_ID": _SUBSCRIPTION,
         "FIRSTLIGHT_REGIONS_FILE": str(folder / "regions.toml"),
     }
-    command = [sys.executable, "-m", "firstlight", "azure", *arguments, "--region", "westeurope", "--json"]
+    command = [sys.executable, "-m", "firstlight", *arguments, "--region", "westeurope", "--json"]
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=120)
 
 
@@ -51,13 +51,16 @@ def test_a_region_is_deployed_by_one_command(azure: AzureProcess, tmp_path: Path
         '[azure.westeurope]\ntoken_key_url = "https://cloudid.example/key.pem"\nca_certificates = ["ca.pem"]\n'
     )
 
-    deployed = _firstlight(azure, tmp_path, "deploy", "--ca-key", str(tmp_path / "ca.key"))
-    foreseen = _firstlight(azure, tmp_path, "deploy", "--what-if")
-    cas = _firstlight(azure, tmp_path, "ca", "list")
-    groups = _firstlight(azure, tmp_path, "enrollment-group", "list")
+    deployed = _firstlight(azure, tmp_path, "azure", "deploy", "--ca-key", str(tmp_path / "ca.key"))
+    foreseen = _firstlight(azure, tmp_path, "azure", "deploy", "--what-if")
+    cas = _firstlight(azure, tmp_path, "azure", "ca", "list")
+    groups = _firstlight(azure, tmp_path, "azure", "enrollment-group", "list")
+    drained = _firstlight(azure, tmp_path, "drain", "--cloud", "azure", "--yes")
 
     assert (0, 2) == (deployed.returncode, deployed.stderr.count("verified by proof of possession")), deployed.stderr
     assert json.loads(deployed.stdout)["hubHostName"].endswith(".azure-devices.net")
     assert {"NoChange"} == {c["change"] for c in json.loads(foreseen.stdout)["changes"]}
     assert ["verified", "verified"] == [ca["state"] for ca in json.loads(cas.stdout)]
     assert ["enabled"] == [g["status"] for g in json.loads(groups.stdout)]
+    assert 0 == drained.returncode, drained.stderr
+    assert "1 DISABLED, 3 DELETED" in drained.stderr
