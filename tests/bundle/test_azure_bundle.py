@@ -19,6 +19,7 @@ from firstlight import pki
 from firstlight.deploy import azure_bundle, packages, tree
 from firstlight.deploy.azure_bundle import FUNCTION_PYTHON, PACKAGES, Platform
 from firstlight.deploy.bundle import CHECKOUT, TRUSTED_ISSUERS
+from firstlight.deploy.manifest_bundle import SIGNERS
 from firstlight.errors import DeploymentError
 from tests.factory import Factory
 
@@ -166,17 +167,21 @@ def test_two_builds_are_equal(function_checkout: Path, tmp_path: Path) -> None:
     assert archives[0] == archives[1]
 
 
-def test_trusted_issuers_stand_beside_the_function(function_checkout: Path, tmp_path: Path) -> None:
+def test_trusted_issuers_and_signers_stand_beside_the_function(function_checkout: Path, tmp_path: Path) -> None:
     """
-    Where the template's setting looks for them.
+    Where the template's settings look for them.
     """
     issuer = Factory().ca
     pki.write_certificate(tmp_path / "ca.pem", issuer)
     out = azure_bundle.assemble(
-        Platform.FUNCTION, out=tmp_path / "out", trusted_issuers=[tmp_path / "ca.pem"], checkout=function_checkout
+        Platform.FUNCTION,
+        out=tmp_path / "out",
+        trusted_issuers=[tmp_path / "ca.pem"],
+        signers=[tmp_path / "ca.pem"],
+        checkout=function_checkout,
     )
 
-    assert issuer.pem == (out / TRUSTED_ISSUERS).read_text()
+    assert [issuer.pem] * 2 == [(out / name).read_text() for name in (TRUSTED_ISSUERS, SIGNERS)]
 
 
 def test_without_packages_there_is_no_bundle(function_checkout: Path) -> None:
