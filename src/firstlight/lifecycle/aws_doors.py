@@ -30,8 +30,11 @@ class Doors:
         """
         aws = self.place.client("lambda")
         for function in self.place.resources("AWS::Lambda::Function"):
-            if self.really:
-                aws.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+            try:
+                if self.really:
+                    aws.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+            except aws.exceptions.ResourceNotFoundException:
+                continue
             yield self._closed(f"function {function}", _PUSHES)
         yield from self._waiting()
         yield from self._template()
@@ -53,7 +56,10 @@ class Doors:
         sqs = self.place.client("sqs")
         for queue in self.place.resources("AWS::SQS::Queue"):
             names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+            try:
+                counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+            except sqs.exceptions.QueueDoesNotExist:
+                continue
             if waiting := sum(int(counts.get(name, 0)) for name in names):
                 yield Row(f"queue {queue.rpartition('/')[2]}", Became.UNCHANGED, f"{waiting} {_WAITING}.")
 

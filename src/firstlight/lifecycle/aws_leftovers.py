@@ -41,9 +41,11 @@ class Leftovers:
         if not (kind and self.really):
             return
         try:
-            iot.deprecate_thing_type(thingTypeName=kind)
+            found = iot.describe_thing_type(thingTypeName=kind)
         except iot.exceptions.ResourceNotFoundException:
             return
+        if not (found.get("thingTypeMetadata") or {}).get("deprecated"):
+            iot.deprecate_thing_type(thingTypeName=kind)
 
     def delete(self) -> Iterator[Row]:
         """
