@@ -17,11 +17,12 @@ from benchmarks.stub_registry import Refused, Registry, Thing, certificate_arn, 
 from firstlight.backlog import Message
 from firstlight.endpoint import admission_from
 from firstlight.identity import DeviceIdentity
-from firstlight.queues.sqs import SqsQueue
+from firstlight.queues.sqs_environment import queue_from
 from firstlight.registries.aws_answer import Answer
+from firstlight.registries.aws_environment import registry_from
 from firstlight.registries.aws_http import AwsHttp
-from firstlight.registries.aws_iot import AwsIotRegistry, Credentials, Keys
 from firstlight.registries.aws_operations import Call
+from firstlight.registries.sigv4 import Credentials
 from firstlight.settings import Settings
 from lambdas import invocation, worker
 from tests.factory import at_noon
@@ -32,6 +33,12 @@ from tests.faults.process import current
 from tests.faults.wire import Wire
 
 POLICY = "FirstlightDevice"
+_ENVIRONMENT = {
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_ENDPOINT_URL": "https://aws.invalid",
+}
 _CLAIM = "certificateId"
 # Of a certificate id, 64 hex digits, in a journal.
 _ID, _SHOWN = 64, 8
@@ -89,18 +96,13 @@ class AwsCloud:
             patch.setattr(invocation, "log", lambda _: None)
             yield
 
-    def new_service(self) -> Service:
+    def new_service(self, *, is_worker: bool) -> Service:
         """
         See `Cloud`.
         """
-        keys = Keys("test", "test")
-        registry = AwsIotRegistry(
-            region="us-east-1",
-            policy_name=POLICY,
-            credentials=lambda: keys,
-            endpoint_url="https://aws.invalid",
+        return Service(
+            registry_from(self.settings, _ENVIRONMENT, eager=is_worker), queue_from(self.settings, _ENVIRONMENT)
         )
-        return Service(registry, SqsQueue(sqs_cloud.URL, region="us-east-1", credentials=lambda: keys))
 
     def source(self, service: Service) -> Any:
         """

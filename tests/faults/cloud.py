@@ -52,9 +52,9 @@ class Cloud(Protocol):
         Let every call of the adapters end in this cloud.
         """
 
-    def new_service(self) -> Service:
+    def new_service(self, *, is_worker: bool) -> Service:
         """
-        Return what a process that has just begun makes.
+        Return what a process that has just begun makes: one that works a queue off, or that is pushed.
         """
 
     def source(self, service: Service) -> Source:

@@ -189,7 +189,7 @@ class _Run:
         return wrong
 
     def _born(self, name: str) -> tuple[Process, Interop]:
-        service = self.cloud.new_service()
+        service = self.cloud.new_service(is_worker=False)
         interop = interop_from(
             self.cloud.settings,
             service.registry,

@@ -99,4 +99,4 @@ class Workers:
     def _born(self, name: str) -> Process:
         dies = self._random.random() < self.mortality
         death = Death(self._random.randint(1, 40), done=self._random.random() < 0.5) if dies else None
-        return Process(name, death, service=self.cloud.new_service())
+        return Process(name, death, service=self.cloud.new_service(is_worker=True))
