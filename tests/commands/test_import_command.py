@@ -180,10 +180,11 @@ def test_naming_and_attributes_are_options(firstlight: Firstlight, tmp_path: Pat
         (("--to", "memory", "--format", "infineon"), "cannot be unpacked"),
         (("--to", "memory", "--attribute", "colour"), "has no field 'colour'"),
         (("--to", "memory", "--report", "gone/r.csv"), "cannot be written"),
+        (("--to", "azure:x", "--hub", "hub.example", "--quota", "a=1"), "'a' is no quota of a hub."),
         (("--to", "https://api.example.com"), "A push needs credentials."),
         (("--to", "https://api.example.com", "--attribute", "*", "--basic", "me:pw"), "takes no attributes"),
     ],
-    ids=["nowhere", "unknown", "format", "attribute", "report", "credentials", "API"],
+    ids=["nowhere", "unknown", "format", "attribute", "report", "quota", "credentials", "API"],
 )
 def test_asked_wrongly_it_leaves_nothing_behind(
     firstlight: Firstlight, tmp_path: Path, devices: list[Certificate], arguments: tuple[str, ...], sentence: str

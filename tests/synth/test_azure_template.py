@@ -42,7 +42,7 @@ _REGION = AzureRegion(
     topic="up",
     trusted_issuers=(CHECKOUT / "ca.pem",),
     alert_email="ops@example.com",
-    quotas="IdentityRegistryOperations=500",
+    quotas=("IdentityRegistryOperations=500",),
     manifest_uploads=True,
     manifest_signers=(CHECKOUT / "signer.pem",),
     manifest_attributes=("site", "place=Line"),

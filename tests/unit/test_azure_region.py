@@ -36,6 +36,7 @@ def test_both_clouds_share_the_defaults_they_know(tmp_path: Path) -> None:
         ('resource_group = "ends-"', "'ends-' is not 2 to 11 lower-case letters"),
         ('hub_sku = "B1"', "'B1' is not one of F1, S1, S2, S3; basic hubs have no twins"),
         ('hub_sku = "F1"\nhub_units = 2', "hub_units is 2; an F1 hub has one"),
+        ('quotas = ["RegisterCertificateWithoutCA=100"]', "of a hub it is as in"),
         ("ingest = false\nmanifest_uploads = true", "manifest_uploads needs ingest"),
         ("ingest = false\ndps = false", "nothing to deploy but a hub"),
         ('subscription = "mine"', "'mine' is not a UUID"),

@@ -44,7 +44,8 @@ _OPTIONS = (
         "quotas",
         multiple=True,
         metavar="OPERATION=N",
-        help="AWS: calls a second of an operation whose quota was raised; again for more.",
+        help="AWS: calls a second of an operation whose quota was raised; again for more.  Azure: "
+        "IdentityRegistryOperations, a minute.",
     ),
     click.option("--hub", default="", metavar="HOST", help="Azure: the hub; default: the one that was deployed."),
     click.option(
@@ -122,7 +123,7 @@ def _aws(name: str, how: dict[str, Any]) -> Direct:
             region,
             how,
             device_endpoint=region.device_endpoint,
-            quotas=how["quotas"] or ",".join(region.quotas),
+            quotas=",".join(how["quotas"] or region.quotas),
         ),
         region=name,
         extras=extras,
@@ -133,7 +134,7 @@ def _aws(name: str, how: dict[str, Any]) -> Direct:
 def _azure(name: str, how: dict[str, Any]) -> Direct:
     region = _region(how, lambda found: found.azure, name) or AzureRegion(name=name)
     hub = how["hub"] or _deployed_hub(name, how)
-    settings = _settings(region, how, hub=hub)
+    settings = _settings(region, how, hub=hub, quotas=",".join(how["quotas"] or region.quotas))
     return Direct(cloud=Cloud.AZURE, to=f"azure:{name}:{hub}", settings=settings, trusted=destination.trusted(region))
 
 

@@ -178,7 +178,7 @@ def _parameters(region: AzureRegion, subscription: str) -> dict[str, Any]:
         "thingPrefix": region.thing_prefix,
         "topic": region.topic,
         "trustedIssuersFile": f"{_ROOT}/{TRUSTED_ISSUERS}" if region.trusted_issuers else "",
-        "quotas": region.quotas,
+        "quotas": ",".join(region.quotas),
         "manifestUploads": region.manifest_uploads,
         "manifestSignersFile": f"{_ROOT}/{SIGNERS}" if region.manifest_signers else "",
         "manifestAttributes": ",".join(region.manifest_attributes),

@@ -18,6 +18,7 @@ _PREFIX = re.compile(r"[\w.:-]{0,64}", re.ASCII)
 _SKUS = ("F1", "S1", "S2", "S3")
 _MAX_UNITS = 200
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_QUOTA = re.compile(r"IdentityRegistryOperations=[1-9]\d{0,6}")
 _RETENTION = range(30, 731)
 
 
@@ -51,8 +52,8 @@ class AzureRegion:
     # The hub's size; F1 is the free one, of which a subscription has one.
     hub_sku: str = "S1"
     hub_units: int = 1
-    # Identity registry operations a minute, as in "IdentityRegistryOperations=500"; empty finds out.
-    quotas: str = ""
+    # What the hub is known to take, a minute: "IdentityRegistryOperations=500"; empty finds out.
+    quotas: tuple[str, ...] = ()
     # A container for manifests, whose devices are queued; who may have signed Microchip's, and which of their
     # columns become tags (NAME, NAME=COLUMN or *).
     manifest_uploads: bool = False
@@ -104,6 +105,8 @@ class AzureRegion:
             yield f"hub_sku {self.hub_sku!r} is not one of {', '.join(_SKUS)}; basic hubs have no twins."
         if not 1 <= self.hub_units <= _MAX_UNITS or (self.hub_sku == "F1" and self.hub_units != 1):
             yield f"hub_units is {self.hub_units}; an F1 hub has one, others 1 to {_MAX_UNITS}."
+        if len(self.quotas) > 1 or not all(map(_QUOTA.fullmatch, self.quotas)):
+            yield f'quotas is {list(self.quotas)}; of a hub it is as in ["IdentityRegistryOperations=500"], a minute.'
         if self.log_retention_days not in _RETENTION:
             yield f"log_retention_days is {self.log_retention_days}; Log Analytics keeps 30 to 730."
         if self.alert_email and not _EMAIL.fullmatch(self.alert_email):
