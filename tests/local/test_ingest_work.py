@@ -14,6 +14,7 @@ import pytest
 
 from firstlight.local.addresses import Addresses
 from firstlight.overflow import Waiting
+from firstlight.push import ASYNC, Entry, basic, push
 from firstlight.queues.sqs import SqsQueue
 from tests.local import processes
 from tests.local.conftest import Site
@@ -98,3 +99,26 @@ def test_a_worker_goes_on_until_it_is_told_to_stop(laptop: Addresses, site: Site
         out, _ = worker.communicate(timeout=30)
 
     assert (0, "3 done, 0 back in the queue.\n") == (worker.returncode, out)
+
+
+def test_a_server_of_ones_own_leaves_to_the_queue_what_need_not_be_waited_for(
+    laptop: Addresses, site: Site, queue_url: str
+) -> None:
+    """
+    PENDING is said of what is in the queue.
+    """
+    entries = [Entry(f"r{i}", site.maker.leaf().pem.encode()) for i in range(3)]
+    environment = _environment(laptop, queue_url) | {"FIRSTLIGHT_BASIC_CREDENTIALS": "me:secret"}
+    command = [*FIRSTLIGHT, "ingest", "serve", "--cloud", "aws", "--port", "0"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().split()[2]
+            answers = asyncio.run(push(entries, url=url, authorization=basic("me", "secret"), asked=ASYNC))
+        finally:
+            server.terminate()
+
+    assert ["PENDING"] * 3 == [answer.status for answer in answers]
+    assert 3 == _left(laptop, queue_url)

@@ -202,17 +202,19 @@ def test_the_workers_role_is_neither_short_nor_long(role: Role) -> None:
     assert [True] == ["-Overflow" in queue and "DeadLetters" not in queue for queue in queues]
 
 
-def _work(role: Role, site: Site, known: list[str]) -> list[str]:
+def _work(role: Role, *pems: str) -> tuple[list[str], str]:
     """
-    Give the worker a new device and the *known* ones; return what it gives back.
+    Give the worker devices; return what it gives back, and its log.
     """
-    pems = [site.maker.leaf().pem, *known]
     records = [
         {"messageId": f"m{i}", "receiptHandle": f"no receipt {i}", "body": encode([Waiting(f"r{i}", pem)])}
         for i, pem in enumerate(pems)
     ]
-    reply = role.aws.client("lambda").invoke(FunctionName=role.function, Payload=json.dumps({"Records": records}))
-    return [failure["itemIdentifier"] for failure in json.loads(reply["Payload"].read())["batchItemFailures"]]
+    reply = role.aws.client("lambda").invoke(
+        FunctionName=role.function, Payload=json.dumps({"Records": records}), LogType="Tail"
+    )
+    failures = json.loads(reply["Payload"].read())["batchItemFailures"]
+    return [failure["itemIdentifier"] for failure in failures], base64.b64decode(reply["LogResult"]).decode()
 
 
 @pytest.fixture(scope="module")
@@ -232,4 +234,21 @@ def test_with_its_whole_role_the_worker_gives_nothing_back(role: Role, site: Sit
     New, known and edited: all are done.
     """
     with role.without("nothing:AtAll"):
-        assert [] == _work(role, site, known)
+        back, _ = _work(role, site.maker.leaf().pem, *known)
+
+    assert [] == back
+
+
+def test_the_worker_needs_its_action_to_let_a_device_come_again_soon(laptop: Addresses, role: Role, site: Site) -> None:
+    """
+    With AWS IoT out of reach a device goes back; without the action only the log tells that it comes late.
+    """
+    action = "sqs:ChangeMessageVisibility"
+    with _environment(laptop, "lambdas.worker.handler", AWS_ENDPOINT_URL_IOT="http://127.0.0.1:9"):
+        back, log = _work(role, site.maker.leaf().pem)
+        with role.without(action):
+            also_back, refused = _work(role, site.maker.leaf().pem)
+
+    assert ["m0"] == back == also_back
+    # the test made the receipt up
+    assert ("ReceiptHandleIsInvalid" in log, action in log, action in refused) == (True, False, True)
