@@ -17,7 +17,7 @@ from firstlight.importing import destination
 from firstlight.importing import run as running
 from firstlight.importing.destination import Place
 from firstlight.importing.estimate import Estimate, in_words
-from firstlight.importing.landing import Landed, RegistryLanding
+from firstlight.importing.landing import Landed, Pace, RegistryLanding
 from firstlight.importing.push_landing import PushLanding
 from firstlight.importing.report import Report
 from firstlight.importing.run import Tally, run
@@ -35,6 +35,8 @@ class _Landing:
     """
     Answers as told: *answers* of a ref are used up one by one, then it is a success.
     """
+
+    pace = Pace()
 
     def __init__(self, **answers: list[Landed]) -> None:
         self.answers = answers

@@ -11,7 +11,7 @@ from pathlib import Path
 from firstlight import boto, certificates
 from firstlight.certificates import TrustedIssuers
 from firstlight.errors import CertificateError, RegionsError, UsageError
-from firstlight.importing.landing import Landing, RegistryLanding
+from firstlight.importing.landing import ONE_BY_ONE, Landing, Pace, RegistryLanding
 from firstlight.ingest.clouds import Cloud, open_registry
 from firstlight.provision import Admission
 from firstlight.regions import AwsRegion, AzureRegion
@@ -72,7 +72,9 @@ class Direct:
         opening = open_registry(self.cloud, self.settings, region=self.region, extras=self.extras, eager=True)
         async with opening as registry:
             admission = Admission(rule=self.settings.rule, trusted=self.trusted)
-            yield RegistryLanding(registry, admission, now=now)
+            # Azure takes a hundred devices a call
+            pace = ONE_BY_ONE if self.cloud is Cloud.AWS else Pace()
+            yield RegistryLanding(registry, admission, now=now, pace=pace)
 
 
 def aws_account(region: AwsRegion) -> str:

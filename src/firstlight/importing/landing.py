@@ -29,10 +29,29 @@ class Landed:
     again: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """
+    How many records at once, and how many times that many at a time: a few hundred in all.
+
+    A slice is reported when the last of it is done, so where devices come one by one it is small.
+    """
+
+    slice: int = 100
+    abreast: int = 3
+
+
+# A hundred in flight are ten seconds of the published quota, and at 50 ms a call still 500 devices a second.
+ONE_BY_ONE = Pace(slice=20, abreast=5)
+
+
 class Landing(Protocol):
     """
-    One destination.
+    One destination.  It is given slices of at most `pace.slice` records, `pace.abreast` of them at a time.
     """
+
+    @property
+    def pace(self) -> Pace: ...
 
     async def land(self, records: Sequence[Record]) -> Sequence[Landed]:
         """
@@ -46,8 +65,15 @@ class RegistryLanding:
     """
 
     def __init__(
-        self, registry: Registry, admission: Admission, *, now: Callable[[], datetime], patience: float = 600.0
+        self,
+        registry: Registry,
+        admission: Admission,
+        *,
+        now: Callable[[], datetime],
+        patience: float = 600.0,
+        pace: Pace | None = None,
     ) -> None:
+        self.pace = pace or Pace()
         self._registry = registry
         self._admission = admission
         self._now = now
@@ -69,6 +95,8 @@ class QueueLanding:
     """
     The queue behind an ingest API: each device that may be let in is put there, and a worker does the rest.
     """
+
+    pace = Pace()
 
     def __init__(
         self, queue: Overflow, admission: Admission, *, now: Callable[[], datetime], patience: float = 60.0

@@ -5,7 +5,7 @@ An ingest API as the place where records go.
 from collections.abc import Sequence
 
 from firstlight.errors import ManifestError, QueuedError
-from firstlight.importing.landing import Landed
+from firstlight.importing.landing import Landed, Pace
 from firstlight.manifests import Record
 from firstlight.push import Answer, Authorization, Entry, Transport, push
 
@@ -14,6 +14,8 @@ class PushLanding:
     """
     An ingest API at *url*, pushed to as a Cloud ID service does; the API names the devices.
     """
+
+    pace = Pace()
 
     def __init__(self, url: str, authorization: Authorization, transport: Transport) -> None:
         self._url = url

@@ -14,8 +14,6 @@ from firstlight.importing.report import Report, Row
 from firstlight.manifests import Record
 from firstlight.manifests.report import DONE, NOT_DONE, QUEUED
 
-# Azure takes 100 devices a call; three slices keep a registry busy while the slowest of one is awaited.
-_SLICE, _ABREAST = 100, 3
 # How often a record is tried in one run.
 _ATTEMPTS = 4
 _LONGEST_PAUSE = 20.0
@@ -53,7 +51,7 @@ async def run(
     importing = _Import(records, landing, report, heard, stop)
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(_ABREAST):
+            for _ in range(landing.pace.abreast):
                 group.create_task(importing.work())
     except ExceptionGroup as e:
         raise e.exceptions[0] from None
@@ -99,12 +97,12 @@ class _Import:
             # unpacking and checking signatures takes its time, in which devices in flight go on
             items = [] if self._ended else await asyncio.to_thread(self._read)
         if not items:
-            items = [self._again.popleft() for _ in range(min(_SLICE, len(self._again)))]
+            items = [self._again.popleft() for _ in range(min(self._landing.pace.slice, len(self._again)))]
         return items
 
     def _read(self) -> list[_Item]:
         items: list[_Item] = []
-        while len(items) < _SLICE:
+        while len(items) < self._landing.pace.slice:
             record = next(self._records, None)
             if record is None:
                 self._ended = True
