@@ -14,7 +14,7 @@ FUNCTION = str(ROOT / "azure" / "function_app" / "function_app.py")
 _FOREIGN = ("boto3", "botocore", "click", "rich", "aiohttp.web", "awscrt", "firstlight.boto", "firstlight.pki")
 
 
-@pytest.mark.parametrize("handler", ["interop", "worker", "manifest"])
+@pytest.mark.parametrize("handler", ["interop", "worker", "manifest", "admission", "stuck"])
 def test_nothing_is_loaded_that_the_handler_does_not_use(handler: str) -> None:
     """
     Every import is paid at every cold start.

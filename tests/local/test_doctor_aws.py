@@ -426,15 +426,17 @@ def test_nothing_is_changed_without_the_devices_key(laptop: Bench) -> None:
             assert [] == [name for name in called if f"{name}`" not in page]
 
 
+@pytest.mark.parametrize("build", [template_of_another_ca, template_disabled])
 def test_an_allow_list_lets_announced_certificates_in_and_no_others(
-    laptop: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    build: Callable[[Bench], Shown], laptop: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """
-    Its CA runs no template; an announcement that has expired is none, and the command that is named makes one.
+    Its CA runs no template, or one that is disabled since the region has an allow-list; an announcement that has
+    expired is none, and the command that is named makes one.
     """
     for name, value in laptop.environment.items():
         monkeypatch.setenv(name, value)
-    shown = template_of_another_ca(laptop)
+    shown = build(laptop)
     certificate_id, now = shown.identity.certificate.fingerprint, int(laptop.now.timestamp())
     with laptop.announcements() as announce:
         unknown = laptop.diagnose(shown)

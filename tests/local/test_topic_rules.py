@@ -20,9 +20,11 @@ from tests.local.jitp_site import JitpSite
 from tests.mqtt_device import Identity
 
 _CODE = """
-import json
+import json, os
 def handler(event, context):
     print(json.dumps(event))
+    if os.environ.get("FAILS"):
+        raise RuntimeError("As it shall.")
 """
 
 
@@ -31,7 +33,7 @@ class Listener:
     A function that logs what it is given, and a topic rule that may invoke it.
     """
 
-    def __init__(self, aws: Addresses, topic_filter: str) -> None:
+    def __init__(self, aws: Addresses, topic_filter: str, *, fails: bool = False) -> None:
         self._aws = aws
         self.name = f"listener_{secrets.token_hex(4)}"
         self._lambda, self._iot, self._logs = aws.client("lambda"), aws.client("iot"), aws.client("logs")
@@ -41,6 +43,7 @@ class Listener:
             Role=_role(aws, self.name),
             Handler="code.handler",
             Code={"ZipFile": _zipped()},
+            Environment={"Variables": {"FAILS": "yes"} if fails else {}},
         )
         payload = {
             "sql": f"SELECT * FROM '{topic_filter}'",
@@ -98,14 +101,16 @@ def test_a_rule_hears_each_connect_of_a_certificate_that_waits(
     """
     A CA without a template (JITR): registered, PENDING_ACTIVATION, closed, and an event; the same at every repeat.
 
-    Of three rules one is heard: one is disabled, and one may not invoke its function.
+    Of three more rules one may not invoke its function, one is disabled, and one's function fails: that is tried again.
     """
 
     async def test() -> None:
         site = JitpSite(bare_aws, maker).just_in_time_registration()
         topic = f"$aws/events/certificates/registered/{site.ca_id}"
         listening, disabled, forbidden = (Listener(bare_aws, topic) for _ in range(3))
+        failing = Listener(bare_aws, topic, fails=True)
         listening.permit(listening.name)
+        failing.permit(failing.name)
         disabled.permit(disabled.name)
         disabled.disable()
         # another rule's permission is none for this one
@@ -115,6 +120,7 @@ def test_a_rule_hears_each_connect_of_a_certificate_that_waits(
             for _ in range(2):
                 assert "PENDING_ACTIVATION" in (await door.refused(identity)).why
             assert await soon(lambda: len(listening.heard()) == 2)
+            assert await soon(lambda: len(failing.heard()) > 2)
         certificate_id = identity.certificate.fingerprint
         assert "PENDING_ACTIVATION" == site.status(certificate_id)
         first, second = sorted(listening.heard(), key=lambda event: event["timestamp"])

@@ -37,10 +37,19 @@ def read(event: Mapping[str, Any]) -> Registered:
         RequestError: it is no such event.
     """
     certificate_id, ca_id = event.get("certificateId"), event.get("caCertificateId")
-    timestamp, status = event.get("timestamp"), event.get("certificateStatus")
-    if not (_is_id(certificate_id) and _is_id(ca_id) and type(timestamp) is int and status == PENDING):
+    timestamp = _milliseconds(event.get("timestamp"))
+    is_pending = event.get("certificateStatus") == PENDING
+    if timestamp is None or not (_is_id(certificate_id) and _is_id(ca_id) and is_pending):
         raise RequestError("The event is not that of a certificate that AWS IoT registered by itself.")
     return Registered(str(certificate_id), str(ca_id), timestamp)
+
+
+def _milliseconds(value: Any) -> int | None:
+    # The guide shows it without saying its type; it only tells one connect from another.
+    try:
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _is_id(value: Any) -> bool:
