@@ -3,7 +3,6 @@ An IoT Hub in this process: the benchmarks' stub behind the pipeline of the real
 """
 
 import json
-import logging
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +77,6 @@ class AzureCloud(Pipeline):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(azure_http, "pipeline", lambda *_, **__: self)
             patch.setattr(azure_storage_calls, "pipeline", lambda *_, **__: storage)
-            patch.setattr(logging.getLogger("firstlight"), "disabled", True)
             # One look into an empty queue is as good as twenty.
             patch.setattr(azure_backlog, "_LOOK", 19.0)
             patch.setitem(function.__globals__, "service", service)

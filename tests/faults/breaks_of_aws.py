@@ -9,6 +9,7 @@ import pytest
 
 from firstlight.errors import FirstlightError
 from firstlight.registries import aws_account, aws_errors, aws_iot, aws_operations
+from firstlight.registries.aws_announcements import Announcements
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_calls import AwsCalls, Turn
 from firstlight.registries.aws_device import AwsDevice
@@ -138,6 +139,13 @@ def _refuses_for_good_what_failed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(aws_errors, "unfinished", aws_errors.refusal)
 
 
+def _leaves_announcements(patch: pytest.MonkeyPatch) -> None:
+    async def withdraw(self: Announcements, fingerprints: Any, *, deadline: float) -> dict[str, None]:
+        return dict.fromkeys(fingerprints)
+
+    patch.setattr(Announcements, "withdraw", withdraw)
+
+
 BREAKS = {
     "the policy is attached before the thing": _policy_first,
     "the certificate is registered before its name is claimed": _certificate_before_the_name,
@@ -152,5 +160,6 @@ BREAKS = {
     "a name is taken over whatever has changed": _takes_over_whatever_changed,
     "answers come a minute late": _answers_a_minute_late,
     "the policy's answer is not waited for": _ignores_the_policys_answer,
+    "who is in stays announced": _leaves_announcements,
     "what failed is refused for good": _refuses_for_good_what_failed,
 }

@@ -39,11 +39,16 @@ class Cloud(Protocol):
     queue: Queue
     # Messages of one invocation, at most.
     batch: int
-    settings: Settings
     # Fingerprint -> what an operator switched it to.
     off: dict[str, str]
     # Words of refusals for good that the cloud's own faults bring about.
     excused: tuple[str, ...]
+
+    @property
+    def settings(self) -> Settings:
+        """
+        What the environment of every process says.
+        """
 
     def __init__(self, wire: Wire, queue: Queue) -> None: ...
 

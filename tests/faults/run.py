@@ -3,6 +3,7 @@ One run: everything of a plan in virtual time, then calm, a last push of everybo
 """
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -56,6 +57,9 @@ def run(case: Case, cloud: str, *, keep_journal: bool = False) -> Report:
     state = random.getstate()
     # Back-off draws from the shared generator.
     random.seed(case.seed)
+    # What is logged in thousands of runs nobody reads.
+    unlogged = logging.root.manager.disable
+    logging.disable()
     world = CLOUDS[cloud](wire, _queue(drawn, case, wire))
     this = _Run(world, drawn, case.seed)
     try:
@@ -65,6 +69,7 @@ def run(case: Case, cloud: str, *, keep_journal: bool = False) -> Report:
         this.wrong.append(str(e))
     finally:
         random.setstate(state)
+        logging.disable(unlogged)
     return Report(this.wrong, wire.calls, wire.weather.injected, this.answers, journal or [])
 
 

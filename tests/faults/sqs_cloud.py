@@ -12,7 +12,7 @@ from tests.faults.at_least_once import Queue
 from tests.faults.weather import Weather
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/devices"
-_IN_PART = frozenset({weather.PARTIAL, weather.PARTIAL_LOST, weather.PARTIAL_TOLD})
+IN_PART = frozenset({weather.PARTIAL, weather.PARTIAL_LOST, weather.PARTIAL_TOLD})
 
 
 def done(call: Call, queue: Queue, fault: str, conditions: Weather) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def done(call: Call, queue: Queue, fault: str, conditions: Weather) -> dict[str,
         taken = queue.take(asked["MaxNumberOfMessages"])
         return {"Messages": [{"ReceiptHandle": d.receipt, "Body": d.body} for d in taken]}
     entries = asked["Entries"]
-    part = conditions.part(len(entries)) if fault in _IN_PART else len(entries)
+    part = conditions.part(len(entries)) if fault in IN_PART else len(entries)
     for entry in entries[:part]:
         match call.operation:
             case "SendMessageBatch":
