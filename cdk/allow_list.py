@@ -72,6 +72,7 @@ class AllowList(Construct):
         on_thing = [
             Operation.CREATE_THING,
             Operation.DESCRIBE_THING,
+            Operation.LIST_PRINCIPALS,
             Operation.UPDATE_THING,
             Operation.ATTACH_PRINCIPAL,
         ]

@@ -182,6 +182,9 @@ class World:
             return _MISSING
         return {"attributes": thing.attributes, "thingTypeName": thing.thing_type, "version": thing.version}
 
+    def _list_thing_principals(self, call: Call, body: Any, path: list[str]) -> Any:
+        return {"principals": sorted(self.things[path[1]].principals)}
+
     def _update_thing(self, call: Call, body: Any, path: list[str]) -> Any:
         thing = self.things[path[1]]
         if body["expectedVersion"] != thing.version:

@@ -102,6 +102,7 @@ def test_the_admission_may_do_what_it_calls_and_no_more(jitp: dict[str, Any]) ->
         Operation.ATTACH_PRINCIPAL.action,
         Operation.CREATE_THING.action,
         Operation.DESCRIBE_THING.action,
+        Operation.LIST_PRINCIPALS.action,
         Operation.UPDATE_THING.action,
         Operation.ADD_TO_GROUP.action,
         Operation.ADD_TO_BILLING_GROUP.action,

@@ -310,6 +310,24 @@ def test_an_announced_name_that_is_anothers_is_refused(world: World, factory: Fa
     run(test())
 
 
+@pytest.mark.parametrize(("attached", "outcome"), [("another", Outcome.REFUSED), ("", Outcome.ADMITTED)])
+def test_a_thing_that_does_not_say_whose_it_is_belongs_to_whoever_is_attached(
+    world: World, factory: Factory, attached: str, outcome: Outcome
+) -> None:
+    """
+    The reference, and people, make things without the attribute; a name is announced for one device, not for two.
+    """
+
+    async def test() -> None:
+        leaf = factory.leaf("device-1")
+        principals = {f"arn:aws:iot:eu-west-1:123456789012:cert/{attached}"} if attached else set()
+        world.things["device-1"] = Thing({"place": "hall-1"}, principals=principals)
+        await world.announced(leaf, name="device-1")
+        assert outcome == (await world.admits(world.connects(leaf, factory.ca))).outcome
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "attributes"),
     [

@@ -70,7 +70,7 @@ class AdmittedThing:
         existing = described.document()
         attributes = {str(k): str(v) for k, v in (existing.get("attributes") or {}).items()}
         owner = attributes.get(CERTIFICATE_ID, "")
-        if self.owned and owner not in ("", self.certificate_id):
+        if self.owned and await self._is_anothers(owner):
             raise JitpError(
                 f"{wanted.thing_name} belongs to another certificate.",
                 hint="Retire that device, or announce another name.",
@@ -84,6 +84,16 @@ class AdmittedThing:
                 raise aws_errors.refusal(updated)
         await self._join(self._groups(ours=owner == self.certificate_id))
         return True
+
+    async def _is_anothers(self, owner: str) -> bool:
+        if owner:
+            return owner != self.certificate_id
+        # Things that the reference made, or a person, do not say whose they are; who is attached does.
+        listed = await self.calls(aws_operations.list_principals(self.resources.thing_name), self.turn)
+        if not listed.ok and not listed.missing:
+            raise aws_errors.refusal(listed)
+        attached = map(str, listed.document().get("principals", ()))
+        return any(not principal.endswith(f":cert/{self.certificate_id}") for principal in attached)
 
     def _update(self, attributes: Mapping[str, str], thing_type: str, version: int) -> Call | None:
         now = (self._attributes(attributes), self._type(thing_type))

@@ -33,7 +33,7 @@ class _Connections(Protocol):
 
 class AnnouncingRegistry:
     """
-    *registry*, with *announcements* made before and withdrawn after.
+    *registry*, with *announcements* made before, and withdrawn of whoever need not be waited for any more.
 
     That an announcement fails is logged and changes no answer: the device is then let in when its push is done.
     """
@@ -66,10 +66,12 @@ class AnnouncingRegistry:
         )
         _log("announced", announced.values())
         done = await self._registry.register(devices, deadline=deadline)
-        known = [d.fingerprint for d, made in zip(devices, done, strict=True) if made.error is None]
-        _log("withdrawn", (await self._announcements.withdraw(known, deadline=deadline)).values())
-        pairs = zip(devices, done, strict=True)
-        return [_awaited(made) if announced[device.fingerprint] is None else made for device, made in pairs]
+        pairs = list(zip(devices, done, strict=True))
+        done = [_awaited(made) if announced[device.fingerprint] is None else made for device, made in pairs]
+        # Who is refused for good, its name taken or its certificate revoked, shall not come in by another door.
+        settled = [d.fingerprint for (d, _), made in zip(pairs, done, strict=True) if _is_settled(made)]
+        _log("withdrawn", (await self._announcements.withdraw(settled, deadline=deadline)).values())
+        return done
 
     async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> Sequence[Standing]:
         """
@@ -83,6 +85,10 @@ class AnnouncingRegistry:
         """
         await self._registry.close()
         await self._connections.close()
+
+
+def _is_settled(made: Registration) -> bool:
+    return made.error is None or not isinstance(made.error, UnfinishedError)
 
 
 def _awaited(made: Registration) -> Registration:
