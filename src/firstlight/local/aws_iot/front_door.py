@@ -82,7 +82,8 @@ class AwsFrontDoor:
             names=names,
             now=lambda: datetime.now(UTC),
             log=self._log,
-            heard=self._heard_by(heard),
+            heard=heard,
+            rules=self._rules.heard,
         )
         self._door = FrontDoor(
             cloud,
@@ -136,14 +137,6 @@ class AwsFrontDoor:
         Publish as AWS IoT itself.
         """
         self._door.publish(message, only)
-
-    def _heard_by(self, heard: Callable[[Message], None] | None) -> Callable[[Message], None]:
-        def both(message: Message) -> None:
-            self._rules.heard(message)
-            if heard is not None:
-                heard(message)
-
-        return both
 
 
 async def serve(

@@ -48,8 +48,8 @@ class AwsIot:
     """
     A `firstlight.local.mqtt.Cloud`.  *names* are the host names that devices may ask for.
 
-    *heard* is told every message that a device may publish and every event of AWS IoT's own, in order: what
-    topic rules would be fed with.
+    *heard* is told every message that a device may publish and every event of AWS IoT's own, in order; *rules*, the
+    topic rules, only the latter.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class AwsIot:
         log: AttemptLog | None = None,
         dialect: Dialect = DIALECT,
         heard: Callable[[Message], None] | None = None,
+        rules: Callable[[Message], None] | None = None,
     ) -> None:
         self.dialect = dialect
         self.log = log or AttemptLog()
@@ -70,6 +71,7 @@ class AwsIot:
         self._names = frozenset(name.lower() for name in names)
         self._now = now
         self._heard = heard
+        self._hearing = [hear for hear in (heard, rules) if hear is not None]
         self._under_way: dict[str, asyncio.Task[Refusal]] = {}
         self._closing = False
 
@@ -150,8 +152,8 @@ class AwsIot:
             certificate.fingerprint, issuer, newcomer.known, account=self._place.account, now=self._now()
         )
         self._publish(event, None)
-        if self._heard is not None:
-            self._heard(event)
+        for hear in self._hearing:
+            hear(event)
         if not (issuer.template_name or issuer.template_body):
             return Refusal("its certificate is PENDING_ACTIVATION; its CA has no provisioning template (JITR)")
         return await self._provision(newcomer, issuer)
