@@ -218,11 +218,30 @@ def test_a_policy_that_vanishes_is_asked_for_again(in_stub: InStub, new_devices:
 
         assert half.error is not None
         assert "AttachPolicy was refused with ResourceNotFoundException" in half.error.message
+        assert "unfinished" == half.error.code
         assert refused.error is not None
         assert "the device policy FirstlightDevice does not exist in us-east-1" in refused.error.message
         assert world.attributes(never.name) is None
         world.stub.registry.policies.add("FirstlightDevice")
         assert ["ok", "ok"] == codes(await register(registry, late, never))
+
+    in_stub(promise)
+
+
+def test_a_policy_that_is_not_found_for_one_device_refuses_no_other(in_stub: InStub, new_devices: NewDevices) -> None:
+    """
+    It may be that device's certificate that AWS does not see yet: whoever is met by it is worth trying again.
+    """
+
+    async def promise(world: StubWorld) -> None:
+        devices = new_devices(40)
+        world.weather(faults={"AttachPolicy": {"ResourceNotFoundException": 0.2}})
+
+        registrations = await register(world.another_process(max_in_flight=4), *devices)
+
+        assert {"ok", "unfinished"} == set(codes(registrations))
+        world.weather()
+        assert ["ok"] * 40 == codes(await register(world.registry, *devices))
 
     in_stub(promise)
 
@@ -240,7 +259,7 @@ def test_a_thing_that_vanishes_on_the_way_is_made_again(in_stub: InStub, new_dev
 
         assert failed.error is not None
         assert "unfinished" == failed.error.code
-        assert "or its certificate at AttachThingPrincipal" in failed.error.message
+        assert "AttachThingPrincipal was refused with ResourceNotFoundException" in failed.error.message
         assert 3 == world.stub.calls["CreateThing"]
         world.weather(faults={"AttachThingPrincipal": {"ResourceNotFoundException": 0.03}})
         assert ["ok"] * 60 == codes(await register(world.registry, device, *new_devices(59)))

@@ -41,6 +41,7 @@ _ENVIRONMENT = {
     "AWS_ENDPOINT_URL": "https://aws.invalid",
 }
 _ANNOUNCE = "BatchWriteItem"
+_OF_WHAT_WAS_MADE = frozenset({"AttachThingPrincipal", "AttachPolicy", "DescribeCertificate", "DescribeThing"})
 _CLAIM = "certificateId"
 # Of a certificate id, 64 hex digits, in a journal.
 _ID, _SHOWN = 64, 8
@@ -141,7 +142,7 @@ class AwsCloud:
         await sqs_cloud.listened(call, self.queue, until=until)
         # What the registry may not have seen yet is only what was made a moment ago.
         cannot = _NOT_SQS if call.operation in (*weather.OF_QUEUE, _ANNOUNCE) else _NOT_IOT
-        if call.operation == "AttachThingPrincipal":
+        if call.operation in _OF_WHAT_WAS_MADE:
             cannot -= {weather.UNSEEN}
         answer = await self.wire.carry(
             call.operation,

@@ -77,10 +77,10 @@ class Account:
         Return what was asked for.
 
         Raises:
-            RegistryError: the policy has gone since.
+            UnfinishedError: the policy was not found since; the next push asks for it anew.
         """
         if not self._arn:
-            raise aws_errors.no_policy(self._policy_name, self._region)
+            raise aws_errors.policy_in_doubt(self._policy_name)
         return Shared(self._endpoint, self._policy_name, self._arn)
 
     def forget_policy(self) -> None:

@@ -83,6 +83,8 @@ class AwsDevice:
             registered = await self.calls(aws_operations.describe_certificate(self.identity.fingerprint), self.turn)
             if registered.ok and registered.certificate_status != "ACTIVE":
                 raise InactiveError.of(registered.certificate_status)
+            if registered.missing:
+                raise aws_errors.not_seen(registered)
         if not registered.ok:
             raise aws_errors.refusal(registered)
 
@@ -91,7 +93,7 @@ class AwsDevice:
         if attached.missing and again:
             return False
         if attached.missing:
-            raise aws_errors.not_seen(self.identity.name)
+            raise aws_errors.not_seen(attached)
         if not attached.ok:
             raise aws_errors.refusal(attached)
         return True
@@ -101,5 +103,6 @@ class AwsDevice:
         if attached.missing:
             # Deleted since it was asked for: the next push asks anew and is told before it registers anything.
             self.account.forget_policy()
+            raise aws_errors.not_seen(attached)
         if not attached.ok:
             raise aws_errors.refusal(attached)

@@ -171,11 +171,20 @@ def unsettled(name: str) -> UnfinishedError:
     return _unfinished(f"the thing {name} is being changed by somebody else", _PUSH_AGAIN)
 
 
-def not_seen(name: str) -> UnfinishedError:
+def not_seen(answer: Answer) -> UnfinishedError:
     """
-    What was made a moment ago is not seen everywhere yet, or somebody keeps deleting it: trying again tells.
+    AWS does not find what was there a moment ago: it is not seen everywhere yet, or somebody deletes it.
     """
-    return _unfinished(f"AWS IoT did not find the thing {name} or its certificate at AttachThingPrincipal", _PUSH_AGAIN)
+    return _unfinished(f"{answer.operation} was refused with {answer.code}", f"AWS may not see it yet. {_PUSH_AGAIN}")
+
+
+def policy_in_doubt(name: str) -> UnfinishedError:
+    """
+    It was not found for another device: it has gone, or that device's certificate is not seen everywhere yet.
+    """
+    return _unfinished(
+        f"not attempted, because the device policy {name} could not be attached to another device", _PUSH_AGAIN
+    )
 
 
 def _error(problem: str, hint: str = "") -> RegistryError:
