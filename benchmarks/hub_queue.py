@@ -108,7 +108,7 @@ class Bench:
         able, known = set(self.stub.registry.able().values()), {e.ref: e.certificate_id.upper() for e in entries}
         for answer in json.loads(reply.body):
             queued = answer.get("message", "").startswith("queued:")
-            self.answers["queued" if queued else answer["status"]] += 1
+            self.answers["queued" if queued else answer.get("message", answer["status"])] += 1
             self.false += answer["status"] == "SUCCESS" and known[answer["ref"]] not in able
 
     async def worker(self, stop: asyncio.Event) -> None:
@@ -163,6 +163,7 @@ async def measure(clients: int, size: int, quota: float, *, apart: bool) -> bool
             async with asyncio.TaskGroup() as pushing:
                 for entries in pushes:
                     pushing.create_task(bench.push(entries))
+            print(f"answered: {dict(bench.answers)}", file=sys.stderr)
             while not bench.has(wanted) and time.monotonic() - begun < 3 * floor + 60:  # noqa: ASYNC110 -- no events
                 await asyncio.sleep(0.2)
             seconds = time.monotonic() - begun
