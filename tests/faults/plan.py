@@ -109,8 +109,8 @@ class Backlog:
     mortality: float
     # For which the weather stays as it is when the last push is over.
     bad_weather: float
-    # Whether the queue has nothing of it.
-    is_spared: bool
+    # What has nothing of it.
+    spared: str
     # Whether an operator's own processes work it off.
     own: bool
 
@@ -185,7 +185,7 @@ def _backlog(chance: random.Random, cloud: str) -> Backlog | None:
         seconds=chance.choice(_SECONDS[cloud]),
         mortality=chance.choice((0.0, 0.3, 0.6)),
         bad_weather=chance.choice((30.0, 200.0, 3600.0)),
-        is_spared=chance.random() < 0.5,
+        spared=chance.choice(("", "queue", "registry")),
         own=chance.random() < 0.3,
     )
 

@@ -52,8 +52,8 @@ def run(case: Case, cloud: str, *, keep_journal: bool = False) -> Report:
     """
     drawn = plan.drawn(case, cloud)
     journal: list[str] | None = [] if keep_journal else None
-    spared = drawn.backlog is not None and drawn.backlog.is_spared
-    wire = Wire(Weather(case.seed, drawn.faults, case.faults, drawn.tps, spares_queue=spared), journal)
+    spared = drawn.backlog.spared if drawn.backlog else ""
+    wire = Wire(Weather(case.seed, drawn.faults, case.faults, drawn.tps, spares=spared), journal)
     state = random.getstate()
     # Back-off draws from the shared generator.
     random.seed(case.seed)

@@ -48,8 +48,8 @@ class Weather:
     faults: Mapping[str, float] = field(default_factory=dict)
     most: int = 1_000_000
     tps: Mapping[str, float] = field(default_factory=dict)
-    # Whether it is bad for the registry only, and fine for the queue.
-    spares_queue: bool = False
+    # For what it is fine: "queue", "registry" or nothing.
+    spares: str = ""
 
     def __post_init__(self) -> None:
         self.injected: Counter[str] = Counter()
@@ -72,7 +72,7 @@ class Weather:
         """
         Draw what goes wrong with this call, "" for nothing; *cannot* go wrong names what makes no sense for it.
         """
-        if self.spares_queue and operation in OF_QUEUE:
+        if self.spares == ("queue" if operation in OF_QUEUE else "registry"):
             return ""
         kind = self._limits.fault(operation)
         if not kind or kind in cannot or self.injected.total() >= self.most:
