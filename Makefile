@@ -35,8 +35,9 @@ docs: $(ready) ## write docs/cli.md from the commands themselves
 synth: $(ready) ## synthesize the stacks of regions.toml into cdk.out
 	@$(bin)/python -m cdk.app
 
-bench: $(ready) ## measure the ingest against a stub cloud, and the MQTT front door
+bench: $(ready) ## measure the ingest and its queue against a stub cloud, and the MQTT front door
 	@$(bin)/python -m benchmarks.run
+	@$(bin)/python -m benchmarks.queue_run
 	@$(bin)/python -m benchmarks.front_door
 
 lock: ## pin requirements.txt anew from requirements.in, with hashes

@@ -20,6 +20,7 @@ _TIMEOUT = Duration.seconds(29)
 _MEMORY_MB = 1769
 _NO_RESOURCE_TYPE = "AWS IAM knows no resource type for this action, so no ARN would ever match it."
 _UNKNOWN_YET = "Which certificates will be pushed is not known before; the id is the certificate's own hash."
+_ANY_CERTIFICATE = "Any certificate may be asked about; AWS IAM knows no other resource here, and emulators of it none."
 _NAMED_BY_CERTIFICATE = "Things are named after the certificates that are pushed; only the prefix is known before."
 
 
@@ -79,10 +80,10 @@ def registry_grants(stack: Stack, settings: Settings, *, inspects: bool) -> list
             Operation.ATTACH_PRINCIPAL,
             Operation.ATTACH_POLICY,
             Operation.DESCRIBE_CERTIFICATE,
-            *([Operation.LIST_PRINCIPAL_THINGS] if inspects else []),
             on=[certificate],
             reason=_UNKNOWN_YET,
         ),
+        *([_grant(Operation.LIST_PRINCIPAL_THINGS, on=["*"], reason=_ANY_CERTIFICATE)] if inspects else []),
         _grant(
             Operation.ATTACH_PRINCIPAL,
             Operation.CREATE_THING,

@@ -53,14 +53,6 @@ def in_any_world(request: pytest.FixtureRequest) -> InAny:
 
 
 @pytest.fixture(params=["stub", "calm-aws", "laptop"])
-def in_any_inspected_world(request: pytest.FixtureRequest) -> InAny:
-    """
-    The worlds whose registry also says what a device is.
-    """
-    return _in(request, request.param)
-
-
-@pytest.fixture(params=["stub", "calm-aws", "laptop"])
 def in_aws(request: pytest.FixtureRequest) -> InAws:
     return _in(request, request.param)
 

@@ -3,6 +3,8 @@ The ingest function runs as its own role, which allows what a push needs and not
 """
 
 import asyncio
+import json
+import urllib.request
 from dataclasses import dataclass
 
 import pytest
@@ -26,7 +28,7 @@ CALLED = (
     "iot:RegisterCertificateWithoutCA",
     "iot:UpdateThing",
 )
-# A status request asks with these; tests/contract shows that it does.
+# A status request that knows a device by its fingerprint asks with these; proven needed below, too.
 ASKED = ("iot:ListAttachedPolicies", "iot:ListPrincipalThings")
 # What a push cannot finish in time goes into the queue; tests/local/test_overflow.py shows that it does.
 QUEUED = ("sqs:SendMessage",)
@@ -59,6 +61,18 @@ class Bench:
 
     def push(self, entries: list[Entry]) -> list[Answer]:
         return asyncio.run(push.push(entries, url=self.aws.ingest_url, authorization=self.authorization))
+
+    def asked(self, entry: Entry) -> dict[str, str]:
+        """
+        Return what the endpoint says of the device of *entry*, known by its fingerprint alone.
+        """
+        sought = [{"ref": entry.ref, "fingerprint": certificates.load(entry.certificate).fingerprint}]
+        headers = {"Authorization": self.authorization(), "Content-Type": "application/json"}
+        body = json.dumps({"action": "status", "certs": sought}).encode()
+        request = urllib.request.Request(f"{self.aws.ingest_url}/interop", data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            (answer,) = json.load(response)
+        return dict(answer)
 
     def _device(self, ref: str, serial: int | None = None) -> Entry:
         return Entry(ref, self.site.maker.leaf(serial=serial).pem.encode())
@@ -95,7 +109,7 @@ def test_the_role_is_neither_short_nor_long(role: Role) -> None:
     }
 
     assert {*CALLED, *ASKED, *QUEUED, *LOGS} == role.actions
-    assert {"iot:RegisterCertificateWithoutCA", "iot:DescribeEndpoint", "iot:ListAttachedPolicies"} == everywhere
+    assert {"iot:RegisterCertificateWithoutCA", "iot:DescribeEndpoint", *ASKED} == everywhere
 
 
 def test_with_the_whole_role_every_device_is_provisioned(role: Role, bench: Bench) -> None:
@@ -119,3 +133,23 @@ def test_without_any_one_action_some_device_is_refused(role: Role, bench: Bench,
     refused = [a.message for a in answers if not a.ok]
     assert refused, answers
     assert [] == [message for message in refused if action not in message]
+
+
+def test_with_the_whole_role_a_device_is_known_by_its_fingerprint(role: Role, bench: Bench) -> None:
+    """
+    That is what a status request may ask.
+    """
+    with role.without("nothing:AtAll"):
+        assert "READY" == bench.asked(bench.known[0])["status"]
+
+
+@pytest.mark.parametrize("action", ASKED)
+def test_without_what_it_asks_with_a_status_request_is_told_so(role: Role, bench: Bench, action: str) -> None:
+    """
+    As above: none is there for nothing.
+    """
+    with role.without(action):
+        answer = bench.asked(bench.known[0])
+
+    assert "ERROR" == answer["status"]
+    assert action in answer["message"]

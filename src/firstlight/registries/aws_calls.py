@@ -11,7 +11,7 @@ from firstlight.registries import aws_errors
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_credentials import CredentialCache
 from firstlight.registries.aws_operations import Call
-from firstlight.registries.buckets import Buckets
+from firstlight.registries.buckets import Bucket, Buckets
 from firstlight.registries.pacing import Window
 from firstlight.registries.sigv4 import Credentials
 
@@ -90,25 +90,29 @@ class AwsCalls:
             RegistryError: AWS failed, could not be reached, or did not answer.
         """
         loop = asyncio.get_running_loop()
+        bucket = None if self._buckets is None else self._buckets[call.operation]
         answer = turned_away = Answer.timed_out(call.operation)
         failures = repetition = 0
         while loop.time() < turn.deadline:
             credentials = await self._credentials.current(until=turn.deadline)
-            if not await self._let_through(call, turn, again=turned_away.throttled):
+            if not (bucket is None or bucket.taken_at_once(loop.time()) or await _held(bucket, turn, turned_away)):
                 turn.hopeless = True
                 raise aws_errors.unfinished(turned_away) if turned_away.throttled else aws_errors.held_back(call)
             sent = loop.time()
             until = min(turn.deadline, sent + self._patience.attempt)
             answer = await self._transport.send(call, credentials, until=until)
-            self._learn(answer, turn, sent)
-            if answer.final:
-                return answer
             if answer.throttled:
                 turned_away = answer
-                if self._buckets is not None:
+                self._slow_down(bucket, turn, sent)
+                if bucket is not None:
                     # The bucket says when.
                     continue
             else:
+                if bucket is not None and answer.status:
+                    # Whatever else AWS said of the call, it counted it.
+                    bucket.accepted(loop.time())
+                if answer.final:
+                    return answer
                 failures += 1
             if failures >= self._patience.failures:
                 raise aws_errors.unfinished(answer)
@@ -120,30 +124,22 @@ class AwsCalls:
         # Whoever was throttled, and then cut short by the deadline, was throttled.
         raise aws_errors.unfinished(turned_away if turned_away.throttled else answer)
 
-    async def _let_through(self, call: Call, turn: Turn, *, again: bool) -> bool:
-        """
-        Wait for the operation's bucket; return False if it will not let the call through before the deadline.
-        """
-        if self._buckets is None:
-            return True
-        clock, bucket = asyncio.get_running_loop().time, self._buckets[call.operation]
-        begun = clock()
-        if bucket.taken_at_once(begun):
-            return True
-        try:
-            return await bucket.take(until=turn.deadline, again=again)
-        finally:
-            turn.waited += clock() - begun
-
-    def _learn(self, answer: Answer, turn: Turn, sent: float) -> None:
+    def _slow_down(self, bucket: Bucket | None, turn: Turn, sent: float) -> None:
         now = asyncio.get_running_loop().time()
-        if not answer.throttled:
-            # Whatever else AWS said of the call, it counted it.
-            if self._buckets is not None and answer.status:
-                self._buckets[answer.operation].accepted(now)
-            return
         turn.throttled += 1
-        if self._buckets is not None:
-            self._buckets[answer.operation].turned_away(sent=sent, now=now)
+        if bucket is not None:
+            bucket.turned_away(sent=sent, now=now)
         if self._window is not None:
             self._window.throttled(sent=sent, now=now)
+
+
+async def _held(bucket: Bucket, turn: Turn, turned_away: Answer) -> bool:
+    """
+    Wait for *bucket* to let the call through; return False if it will not before the deadline.
+    """
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    try:
+        return await bucket.take(until=turn.deadline, again=turned_away.throttled)
+    finally:
+        turn.waited += clock() - begun

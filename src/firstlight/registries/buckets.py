@@ -111,7 +111,10 @@ class Bucket:
         """
         The cloud took a call, whatever it said of it.
         """
-        self._metered(now).count(now)
+        meter = self._meter
+        if meter is None:
+            meter = self._meter = Meter(now)
+        meter.count(now)
 
     def turned_away(self, *, sent: float, now: float) -> None:
         """
