@@ -189,6 +189,42 @@ def test_a_retired_device_does_not_come_back_through_dps(site: Site) -> None:
     assert site.connects("Sensor-1", leaf)
 
 
+def test_a_retired_device_takes_no_other_with_it(site: Site) -> None:
+    """
+    DPS knows no upper case and goes by the common name: what it registered for another device stays.
+    """
+    site.registered("sensor-1")
+    namesake = site.maker.leaf("sensor-1")
+    pki.write_certificate(site.folder / "namesake.pem", namesake)
+    for name, leaf in (("Sensor-1", site.maker.leaf()), (namesake.serial, namesake)):
+        site.hub.devices[name] = Device(name, kind="selfSigned", primary=leaf.fingerprint.upper())
+
+    refused = site.run("devices", "retire", "--cert", site.folder / "namesake.pem", *_AT, "--yes", "--json")
+    named = site.run("devices", "retire", "Sensor-1", namesake.serial, *_AT, "--yes", "--json")
+
+    assert ({namesake.serial: "ERROR"}, 1) == (rows(refused), refused.code) or refused
+    assert "the registration id of another device, sensor-1" in refused.out
+    assert {"Sensor-1": "RETIRED", namesake.serial: "RETIRED"} == rows(named)
+    assert (["sensor-1"], ["sensor-1"]) == ([*site.hub.devices], [*site.dps.assignments])
+    assert [namesake.serial.lower()] == [*site.dps.enrollments]
+
+
+def test_a_certificate_with_two_identities_loses_both(site: Site) -> None:
+    """
+    Pushed, and registered by DPS under its common name: retired or disabled by its certificate it is out.
+    """
+    leaf = site.registered("sensor-1")
+    site.hub.devices[leaf.serial] = Device(leaf.serial, kind="selfSigned", primary=leaf.fingerprint.upper())
+    pki.write_certificate(site.folder / "device.pem", leaf)
+
+    off = site.run("devices", "disable", "--cert", site.folder / "device.pem", *_AT)
+    assert (0, [False, False]) == (off.code, [device.enabled for device in site.hub.devices.values()])
+    done = site.run("devices", "retire", "--cert", site.folder / "device.pem", *_AT, "--yes")
+
+    assert (0, {}, {}) == (done.code, site.hub.devices, site.dps.assignments)
+    assert not site.connects("sensor-1", leaf)
+
+
 def test_a_crash_between_any_two_calls_loses_nothing(site: Site) -> None:
     """
     Refused after one call, after two, and so on: the next run leaves the enrollment and nothing else.
@@ -229,6 +265,41 @@ def test_a_ca_is_taken_out_of_use(site: Site) -> None:
     assert ({}, {}, {}) == (site.dps.groups, site.dps.certificates, site.hub.certificates)
     assert not site.hub.devices["sensor-1"].enabled
     assert "nothing to search" in site.run("ca", "retire", site.ca, *_AT, "--search").said
+
+
+def test_an_intermediate_ca_is_taken_out_of_use(site: Site) -> None:
+    """
+    A group has its certificate and is called anything.  A CA that nothing is for is not silently retired.
+    """
+    line = Factory("Line 4", now=datetime.now(UTC))
+    pki.write_certificate(site.folder / "line.pem", line.ca)
+    created = site.run(
+        "azure", "enrollment-group", "create", "fourth", "--intermediate", site.folder / "line.pem", *_AT[2:]
+    )
+    assert 0 == created.code, created
+
+    done = site.run("ca", "retire", site.folder / "line.pem", *_AT, "--yes", "--delete", "--json")
+    unknown = site.run("ca", "retire", site.folder / "line.pem", *_AT, "--yes")
+
+    assert ["DISABLED", "DELETED"] == [row["became"] for row in map(json.loads, done.out.splitlines())], done
+    assert "fourth" not in site.dps.groups
+    assert (1, True) == (unknown.code, "is for the CA CN=Line 4" in unknown.said)
+
+
+def test_a_ca_stays_while_its_devices_are_not_off(site: Site) -> None:
+    """
+    Deleted, its group could tell no more whom it registered.
+    """
+    site.registered("sensor-1")
+    site.inside.fault = lambda request: (503, {}, "{}") if "/devices/sensor-1" in str(request.url) else None
+
+    broken = site.run("ca", "retire", site.ca, *_AT, "--disable-devices", "--delete", "--yes", "--json")
+    site.inside.fault = lambda _: None
+    again = site.run("ca", "retire", site.ca, *_AT, "--disable-devices", "--delete", "--yes", "--json")
+
+    assert (1, "ERROR") == (broken.code, rows(broken)["sensor-1"])
+    assert "stays, since its devices are found by it" in broken.out
+    assert (0, "DISABLED", {}) == (again.code, rows(again)["sensor-1"], site.dps.groups)
 
 
 def test_a_region_is_drained(site: Site) -> None:

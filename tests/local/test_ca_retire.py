@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from firstlight import pki, push
+from firstlight.lifecycle.aws_switch import Switching
 from firstlight.local.addresses import Addresses
 from firstlight.push import Entry
 from tests.command_line import Firstlight, runner
@@ -69,6 +70,29 @@ def test_a_ca_is_taken_out_of_use(
     assert {jit.fingerprint: "DISABLED", pushed.fingerprint: "DISABLED"} | gone == became(done.out)
     assert ["INACTIVE", "INACTIVE"] == [_status(iot, leaf.fingerprint) for leaf in (jit, pushed)]
     assert "is not registered in eu-west-1" in firstlight("ca", "retire", tmp_path / "ca.pem").said
+
+
+def test_a_ca_stays_while_its_devices_are_not_off(
+    laptop: Addresses, firstlight: Firstlight, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Deleted, AWS IoT could not list any more whom it registered below it.
+    """
+    maker = Factory("A CA in transfer", now=datetime.now(UTC))
+    pki.write_certificate(tmp_path / "ca.pem", maker.ca)
+    assert 0 == firstlight("ca", "register", tmp_path / "ca.pem").code
+    iot, leaf = laptop.client("iot"), maker.leaf()
+    iot.register_certificate(certificatePem=leaf.pem, caCertificatePem=maker.ca.pem, status="ACTIVE")
+    retire = ("ca", "retire", tmp_path / "ca.pem", "--disable-devices", "--delete", "--yes", "--json")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Switching, "_status", lambda *_: "")
+        broken = firstlight(*retire)
+    again = firstlight(*retire)
+
+    assert (1, {leaf.fingerprint: "ERROR", "CA CN=A CA in transfer": "UNCHANGED"}) == (broken.code, became(broken.out))
+    assert {leaf.fingerprint: "DISABLED", "CA CN=A CA in transfer": "DELETED"} == became(again.out)
+    iot.delete_certificate(certificateId=leaf.fingerprint)
 
 
 def _state(firstlight: Firstlight, maker: Factory) -> tuple[str, str]:

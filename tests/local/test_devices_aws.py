@@ -293,6 +293,37 @@ def test_what_two_devices_share_is_not_taken_from_one(mortal: Mortal, iot: Any, 
     assert "ACTIVE" == status(iot, pushed.certificates[0])
 
 
+def test_the_old_certificate_of_a_device_is_its_new_things_alone(
+    firstlight: Firstlight, mortal: Mortal, iot: Any, pushed: Pushed
+) -> None:
+    """
+    A thing still says that it was made for a certificate that is on another thing by now: that one stays online.
+    """
+    (old, new), leaf = pushed.names[:2], pushed.certificates[0]
+    (arn,) = iot.list_thing_principals(thingName=old)["principals"]
+    iot.detach_thing_principal(thingName=old, principal=arn)
+    iot.attach_thing_principal(thingName=new, principal=arn)
+
+    disabled = firstlight("devices", "disable", old)
+    row = retired(mortal, old)
+
+    assert (1, True) == (disabled.code, "has no registered certificate" in disabled.out)
+    assert (Became.RETIRED, ()) == (row and row.became, row and row.certificates)
+    assert "ACTIVE" == status(iot, leaf)
+    assert [arn] == [p for p in iot.list_thing_principals(thingName=new)["principals"] if p == arn]
+
+
+def test_an_operators_own_attribute_does_not_keep_a_device_from_retiring(mortal: Mortal, iot: Any) -> None:
+    """
+    What they call certificateId may be any text.
+    """
+    iot.create_thing(thingName="numbered", attributePayload={"attributes": {"certificateId": "crt-0815"}})
+
+    row = retired(mortal, "numbered")
+
+    assert (Became.RETIRED, ()) == (row and row.became, row and row.certificates)
+
+
 @pytest.fixture(autouse=True)
 def nobody_stays(iot: Any) -> Iterator[None]:
     """

@@ -27,6 +27,8 @@ from tests.local.conftest import REGION, Site
 from tests.local.mortal import Killed, Mortal
 from tests.local.test_laptop_devices import connect
 
+# Somebody's bucket that is called as the stack is, and no stack's.
+ARCHIVE = f"firstlightingest-{REGION}-archive"
 INGEST, JITP = f"FirstlightIngest-{REGION}", f"FirstlightJitp-{REGION}"
 # What tells one thing from another in each list, by service, operation and key of the answer.
 LISTS = [
@@ -145,24 +147,29 @@ def half_made(iot: Any, leaf: Certificate) -> None:
 
 
 @contextmanager
-def strangers(iot: Any, leaf: Certificate) -> Iterator[None]:
+def strangers(iot: Any, *leaves: Certificate) -> Iterator[None]:
     """
-    A device of another deployment, with a policy of its own; it is still there in the end.
+    Devices of another deployment, with a policy of its own; they are still there in the end.  What they call
+    certificateId is a fingerprint, that of a certificate they had before, a number of theirs.
     """
     policy = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"}}
-    attributes = {"certificateId": leaf.fingerprint}
     iot.create_policy(policyName="Plant7Device", policyDocument=json.dumps(policy))
-    iot.create_thing(thingName="a-stranger", attributePayload={"attributes": attributes})
-    arn = iot.register_certificate_without_ca(certificatePem=leaf.pem, status="ACTIVE")["certificateArn"]
-    iot.attach_thing_principal(thingName="a-stranger", principal=arn)
-    iot.attach_policy(policyName="Plant7Device", target=arn)
+    said = (leaves[0].fingerprint, "ab" * 32, "crt-0815")
+    names = [f"stranger-{number}" for number in range(len(said))]
+    for name, one, leaf in zip(names, said, leaves, strict=True):
+        iot.create_thing(thingName=name, attributePayload={"attributes": {"certificateId": one}})
+        arn = iot.register_certificate_without_ca(certificatePem=leaf.pem, status="ACTIVE")["certificateArn"]
+        iot.attach_thing_principal(thingName=name, principal=arn)
+        iot.attach_policy(policyName="Plant7Device", target=arn)
     yield
-    assert ["a-stranger"] == [thing["thingName"] for thing in iot.list_things()["things"]]
-    iot.detach_policy(policyName="Plant7Device", target=arn)
-    iot.detach_thing_principal(thingName="a-stranger", principal=arn)
-    iot.delete_thing(thingName="a-stranger")
-    iot.update_certificate(certificateId=leaf.fingerprint, newStatus="INACTIVE")
-    iot.delete_certificate(certificateId=leaf.fingerprint)
+    assert names == sorted(thing["thingName"] for thing in iot.list_things()["things"])
+    for name, leaf in zip(names, leaves, strict=True):
+        arn = iot.describe_certificate(certificateId=leaf.fingerprint)["certificateDescription"]["certificateArn"]
+        iot.detach_policy(policyName="Plant7Device", target=arn)
+        iot.detach_thing_principal(thingName=name, principal=arn)
+        iot.delete_thing(thingName=name)
+        iot.update_certificate(certificateId=leaf.fingerprint, newStatus="INACTIVE")
+        iot.delete_certificate(certificateId=leaf.fingerprint)
     iot.delete_policy(policyName="Plant7Device")
 
 
@@ -179,8 +186,9 @@ def uploaded(s3: Any) -> str:
     """
     Make a bucket as CloudFormation names the stack's own, with a report in it in two versions; return its name.
     """
-    name = f"{INGEST.lower()}-uploads-0123456789ab"
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    name = f"{INGEST.lower()}-manifests0a1b2c3d-0123456789ab"
+    for bucket in (name, ARCHIVE):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     for body in (b"first", b"second"):
         s3.put_object(Bucket=name, Key="reports/reel-7.csv", Body=body)
@@ -201,7 +209,7 @@ def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Fir
     iot.register_certificate(certificatePem=stuck.pem, caCertificatePem=maker.ca.pem, status="INACTIVE")
     kept_queue, kept_bucket = dead_letter(own.client("sqs")), uploaded(own.client("s3"))
 
-    with strangers(iot, maker.leaf()):
+    with strangers(iot, *(maker.leaf() for _ in range(3))):
         kept = firstlight("drain", "--keep-devices", "--yes")
         foreseen = firstlight("drain")
         untouched = own.push(leaf)
@@ -223,9 +231,11 @@ def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Fir
     gone = everything(own.client)
     bootstrap = gone["s3 list_buckets"]
     assert {"DELETED": [f"bucket {kept_bucket}"]} == rows(rest.out)
+    assert ARCHIVE in bootstrap
+    own.client("s3").delete_bucket(Bucket=ARCHIVE)
     assert (0, "firstlight: nothing to do.\n") == (again.code, again.said.partition(".\n")[2])
     assert own.bare | {"s3 list_buckets": bootstrap} == gone
-    assert all(name.startswith("cdk-") for name in bootstrap)
+    assert all(name.startswith("cdk-") for name in bootstrap - {ARCHIVE})
 
     anew = replace(own, aws=own.laptop.deploy())
     answers = anew.push(leaf, another)

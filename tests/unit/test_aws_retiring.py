@@ -13,6 +13,7 @@ from firstlight.lifecycle.aws_retire import Retiring
 from firstlight.lifecycle.rows import Became, Which
 
 PLACE = "arn:aws:iot:eu-west-1:123456789012"
+ID = "ab" * 32
 
 
 class StateError(ClientError):
@@ -54,10 +55,10 @@ class StrictIot:
     exceptions: Any = _Exceptions
 
     def describe_thing(self, *, thingName: str) -> Any:  # noqa: N803 -- as boto3 has it
-        return {"thingName": thingName, "thingArn": f"{PLACE}:thing/{thingName}", "attributes": {"certificateId": "ab"}}
+        return {"thingName": thingName, "thingArn": f"{PLACE}:thing/{thingName}", "attributes": {"certificateId": ID}}
 
     def describe_certificate(self, **_: str) -> Any:
-        return {"certificateDescription": {"status": self.status, "certificateArn": f"{PLACE}:cert/ab"}}
+        return {"certificateDescription": {"status": self.status, "certificateArn": f"{PLACE}:cert/{ID}"}}
 
     def update_certificate(self, **_: str) -> None:
         raise refused(StateError, "CertificateStateException")
@@ -74,7 +75,7 @@ class StrictIot:
         self.calls.append("detach_thing_principal")
 
     def get_paginator(self, operation: str) -> Any:
-        page = {"principals": [f"{PLACE}:cert/ab"], "things": ["dev"], "policies": []}
+        page = {"principals": [f"{PLACE}:cert/{ID}"], "things": ["dev"], "policies": []}
         return SimpleNamespace(paginate=lambda **_: [page])
 
     def _attached(self, kind: type[ClientError], code: str) -> None:
@@ -92,7 +93,7 @@ def test_what_is_revoked_already_is_retired_all_the_same(*, forget: bool) -> Non
 
     row = Retiring(iot, forget=forget, really=True)(Which("dev"))
 
-    assert (Became.RETIRED, ("ab",)) == (row.became, row.certificates)
+    assert (Became.RETIRED, (ID,)) == (row.became, row.certificates)
     assert ["detach_thing_principal", *(["delete_certificate"] if forget else []), "delete_thing"] == iot.calls
 
 
@@ -118,4 +119,4 @@ def test_detaching_is_waited_for() -> None:
     never = Retiring(StrictIot(late=100), forget=True, really=True, sleep=slept.append)(Which("dev"))
 
     assert (Became.RETIRED, [1.0, 2.0, 4.0, 8.0]) == (row.became, slept[:4])
-    assert (Became.ERROR, ("detached ab",)) == (never.became, never.done)
+    assert (Became.ERROR, (f"detached {ID}",)) == (never.became, never.done)

@@ -16,7 +16,7 @@ from firstlight.errors import UsageError
 from firstlight.lifecycle.aws_ca import CaRetirement
 from firstlight.lifecycle.azure_ca import AzureCaRetirement
 from firstlight.lifecycle.fleet import AwsFleet
-from firstlight.lifecycle.rows import Became, Row
+from firstlight.lifecycle.rows import STAYS, Became, Row
 
 _ID = re.compile(r"[0-9a-f]{64}")
 _NOT_LISTED = (
@@ -79,8 +79,13 @@ def _on_aws(
     was = retirement.stop(ca_id)
     off = "on" if was.auto_registration else "off"
     _tell(f"{was.subject} was {was.status}, auto-registration {off}" + ("; now INACTIVE and off." if really else "."))
-    yield from retirement.devices(ca_id, tell=_tell)
-    if delete:
+    well = True
+    for row in retirement.devices(ca_id, tell=_tell):
+        well = well and row.ok
+        yield row
+    if delete and not well:
+        yield Row(f"CA {was.subject}", Became.UNCHANGED, STAYS)
+    elif delete:
         if really:
             retirement.delete(ca_id)
         yield Row(f"CA {was.subject}", Became.DELETED if really else Became.FORESEEN)

@@ -23,12 +23,15 @@ _NAME = re.compile(r"[a-z0-9._:-]{0,127}[a-z0-9-]", re.IGNORECASE)
 class EnrollmentGroup:
     """
     A group as the service holds it; `by` tells whose certificates its devices show.
+
+    `thumbprint` is of a certificate of its own: SHA-256, 64 lower-case hex digits.
     """
 
     name: str
     by: str
     enabled: bool
     etag: str = ""
+    thumbprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +139,13 @@ def _path(name: str) -> str:
 def _read(body: Mapping[str, Any]) -> EnrollmentGroup:
     x509 = (body.get("attestation") or {}).get("x509") or {}
     reference = (x509.get("caReferences") or {}).get("primary")
+    info = ((x509.get("signingCertificates") or {}).get("primary") or {}).get("info") or {}
     return EnrollmentGroup(
         name=str(body.get("enrollmentGroupId", "")),
         by=f"CA certificate {reference}" if reference else "a certificate of its own",
         enabled=body.get("provisioningStatus") != "disabled",
         etag=str(body.get("etag", "")),
+        thumbprint=str(info.get("sha256Thumbprint") or "").lower(),
     )
 
 

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from firstlight.lifecycle.aws_list import below_ca
-from firstlight.lifecycle.aws_reading import PAGE, AwsReading
+from firstlight.lifecycle.aws_reading import CERTIFICATE, PAGE, AwsReading, certificate_arn, claim
 from firstlight.lifecycle.many import each
 from firstlight.lifecycle.rows import Which
-from firstlight.registries.aws_attributes import CERTIFICATE_ID
-
-_CERTIFICATE = ":cert/"
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,14 @@ class Ours:
         Yield every device whose certificate has one of the policies; then what has none at all: things with the
         attribute `certificateId` that a push left half made, and certificates below the CAs that AWS IoT registered.
 
-        A certificate with another policy is of another deployment.  May raise what botocore raises.
+        A certificate with another policy is of another deployment, and a thing that has such a one is, too.  May
+        raise what botocore raises.
         """
         seen = set()
         for policy in self.policies:
             for target in targets(self.iot, policy):
-                fingerprint = target.rpartition(_CERTIFICATE)[2]
-                if _CERTIFICATE in target and fingerprint not in seen:
+                fingerprint = target.rpartition(CERTIFICATE)[2]
+                if CERTIFICATE in target and fingerprint not in seen:
                     seen.add(fingerprint)
                     yield Which(fingerprint=fingerprint)
         found = (thing for thing in _things(self.iot) if thing.fingerprint not in seen)
@@ -54,7 +52,14 @@ class Ours:
                 yield Which(fingerprint=certificate.fingerprint)
 
     def _without_policy(self, found: "_Found") -> "tuple[_Found, bool]":
-        return found, not AwsReading(self.iot).policies_of(found.arn)
+        reading = AwsReading(self.iot)
+        if reading.policies_of(found.arn):
+            return found, False
+        # what a thing was made for says nothing of what it has by now, and all of that would go with it
+        names = (found.name,) if found.name else reading.things_of(found.fingerprint, found.arn)
+        things = [thing for name in names if (thing := reading.thing(name)) is not None]
+        others = [thing.certificate_arn(one) for thing in things for one in thing.attached]
+        return found, not any(reading.policies_of(arn) for arn in others if arn != found.arn)
 
     def _below_cas(self) -> "Iterator[_Found]":
         for ca_id in self.ca_ids:
@@ -84,7 +89,5 @@ def targets(iot: Any, policy: str) -> list[str]:
 def _things(iot: Any) -> Iterator[_Found]:
     for page in iot.get_paginator("list_things").paginate(PaginationConfig=PAGE):
         for thing in page["things"]:
-            fingerprint = str((thing.get("attributes") or {}).get(CERTIFICATE_ID, ""))
-            if fingerprint:
-                place = thing["thingArn"].partition(":thing/")[0]
-                yield _Found(thing["thingName"], f"{place}{_CERTIFICATE}{fingerprint}", fingerprint)
+            if fingerprint := claim(thing.get("attributes") or {}):
+                yield _Found(thing["thingName"], certificate_arn(thing["thingArn"], fingerprint), fingerprint)

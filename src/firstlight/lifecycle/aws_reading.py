@@ -2,6 +2,7 @@
 What AWS IoT knows of a device: its thing, its certificates, and what is attached to them.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,17 @@ from firstlight.registries.aws_attributes import CERTIFICATE_ID
 
 # The most that AWS IoT answers at once.
 PAGE = {"PageSize": 250}
-_CERTIFICATE = ":cert/"
+CERTIFICATE = ":cert/"
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
     """
     A thing and what is attached to it: fingerprints of certificates, and ARNs of whatever else it may be.
+
+    `claimed` is the fingerprint of the certificate that it was made for, "" when it does not say, or when that
+    certificate is on other things now and not on this one.
     """
 
     name: str
@@ -26,13 +31,7 @@ class Thing:
     billing_group: str
     attached: tuple[str, ...]
     others: tuple[str, ...]
-
-    @property
-    def claimed(self) -> str:
-        """
-        The fingerprint of the certificate that it was made for, "" when it does not say.
-        """
-        return self.attributes.get(CERTIFICATE_ID, "")
+    claimed: str = ""
 
     @property
     def certificates(self) -> tuple[str, ...]:
@@ -48,7 +47,24 @@ class Thing:
         """
         Return the ARN of a certificate in this thing's account and region.
         """
-        return f"{self.arn.partition(':thing/')[0]}{_CERTIFICATE}{fingerprint}"
+        return certificate_arn(self.arn, fingerprint)
+
+
+def certificate_arn(thing_arn: str, fingerprint: str) -> str:
+    """
+    Return the ARN of a certificate in the account and region of a thing's ARN.
+    """
+    return f"{thing_arn.partition(':thing/')[0]}{CERTIFICATE}{fingerprint}"
+
+
+def claim(attributes: Mapping[str, str]) -> str:
+    """
+    Return the fingerprint of the certificate that a thing with *attributes* was made for, "" if it does not say.
+
+    An operator's own attribute of the same name that is no fingerprint says nothing.
+    """
+    said = attributes.get(CERTIFICATE_ID, "")
+    return said if _FINGERPRINT.fullmatch(said) else ""
 
 
 class AwsReading:
@@ -67,16 +83,25 @@ class AwsReading:
         if described is None:
             return None
         principals = self._all("list_thing_principals", "principals", thingName=name)
-        attached = tuple(p.rpartition(_CERTIFICATE)[2] for p in principals if _CERTIFICATE in p)
+        attached = tuple(p.rpartition(CERTIFICATE)[2] for p in principals if CERTIFICATE in p)
+        attributes = described.get("attributes") or {}
         return Thing(
             name=name,
             arn=described["thingArn"],
-            attributes=described.get("attributes") or {},
+            attributes=attributes,
             kind=described.get("thingTypeName") or "",
             billing_group=described.get("billingGroupName") or "",
             attached=attached,
-            others=tuple(p for p in principals if _CERTIFICATE not in p),
+            others=tuple(p for p in principals if CERTIFICATE not in p),
+            claimed=self._claimed(described["thingArn"], claim(attributes), attached),
         )
+
+    def _claimed(self, thing_arn: str, said: str, attached: tuple[str, ...]) -> str:
+        if not said or said in attached:
+            return said
+        # attached nowhere, retiring broke off there; attached elsewhere, it is another device's by now
+        elsewhere = self._all("list_principal_things", "things", principal=certificate_arn(thing_arn, said))
+        return "" if elsewhere else said
 
     def certificate(self, fingerprint: str) -> dict[str, Any] | None:
         """

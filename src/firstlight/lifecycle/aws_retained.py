@@ -3,6 +3,7 @@ What else the stacks of a region retain: the bucket of manifests, and whatever d
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +19,19 @@ _KNOWN = {
     "AWS::IoT::Policy",
     "AWS::IoT::ThingGroup",
     "AWS::IoT::ThingType",
-    "AWS::S3::Bucket",
     "AWS::S3::BucketPolicy",
 }
+_BUCKET = "AWS::S3::Bucket"
+# How the logical id of the ingest stack's bucket begins.
+_MANIFESTS = "Manifests"
 _MOST_DELETED = 1000  # DeleteObjects
 
 
 @dataclass(frozen=True)
 class Retained:
     """
-    Buckets and the rest of *place*.  Without *really* it only looks; *uploads* also deletes what is in buckets.
+    The bucket of manifests and the rest of *place*.  Without *really* it only looks; *uploads* also deletes what is
+    in the bucket.
     """
 
     place: AwsPlace
@@ -48,10 +52,12 @@ class Retained:
                 )
 
     def _buckets(self, s3: Any) -> list[str]:
-        # CloudFormation begins the name with that of the stack, so it is found without one, too.
-        starts = tuple(f"{stack.lower()}-" for stack in self.place.stacks)
+        # CloudFormation makes the name of the stack's, the logical id and a dozen characters of its own, so the bucket
+        # is found without its stack, too.  Any other of a similar name is somebody's.
+        ingest, _ = self.place.stacks
+        ours = re.compile(rf"{re.escape(f'{ingest}-{_MANIFESTS}'.lower())}[a-z0-9]*-[a-z0-9]{{12,14}}")
         found = [str(bucket["Name"]) for bucket in s3.list_buckets()["Buckets"]]
-        return [name for name in found if name.startswith(starts)]
+        return [name for name in found if ours.fullmatch(name)]
 
     def _bucket(self, s3: Any, name: str) -> Row:
         what, count = f"bucket {name}", 0
@@ -77,5 +83,7 @@ class Retained:
         return [
             (logical_id, resource["Type"])
             for logical_id, resource in resources.items()
-            if str(resource.get("DeletionPolicy", "")).startswith("Retain") and resource["Type"] not in _KNOWN
+            if str(resource.get("DeletionPolicy", "")).startswith("Retain")
+            and resource["Type"] not in _KNOWN
+            and not (resource["Type"] == _BUCKET and logical_id.startswith(_MANIFESTS))
         ]

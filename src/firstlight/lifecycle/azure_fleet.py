@@ -101,27 +101,35 @@ class AzureFleet:
         """
         Return the device's name, "" when no device that could be the certificate's has its thumbprint.
         """
+        return next(self._names_of(which), "")
+
+    def _names_of(self, which: Which) -> Iterator[str]:
+        """
+        Yield the name, or every name under which the hub knows the certificate: pushed, and registered by DPS.
+        """
         if which.name:
-            return which.name
+            yield which.name
+            return
         certificate = certificates.load(which.pem.encode())
         for name in dict.fromkeys(_names(certificate, self.rule)):
             identity = self.calls.identity(name)
             if identity is not None and certificate.fingerprint in thumbprints(identity):
-                return name
-        return ""
+                yield name
 
     def _switched(self, which: Which, status: str, became: Became) -> Row:
         try:
             with refusals(f"Switching {which}"):
-                name = self.name_of(which)
-                identity = self.calls.identity(name) if name else None
-                if identity is None:
+                found = [one for name in self._names_of(which) if (one := self.calls.identity(name)) is not None]
+                if not found:
                     raise RegistryError(f"There is no device {which}.", hint="firstlight devices list names them.")
-                known = thumbprints(identity)
-                if identity.get("status") == status:
+                name, known = str(found[0]["deviceId"]), thumbprints(found[0])
+                wrong = [identity for identity in found if identity.get("status") != status]
+                if not wrong:
                     return Row(name, Became.UNCHANGED, f"it is {status} already.", certificates=known)
-                self.calls.put_identity({**identity, "status": status})
-                return Row(name, became, certificates=known, done=(f"it was {identity.get('status')}, is {status}",))
+                for identity in wrong:
+                    self.calls.put_identity({**identity, "status": status})
+                done = tuple(f"{one['deviceId']} was {one.get('status')}, is {status}" for one in wrong)
+                return Row(name, became, certificates=known, done=done)
         except FirstlightError as e:
             return failed(str(which), e)
 

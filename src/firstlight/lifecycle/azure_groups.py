@@ -12,13 +12,14 @@ from firstlight.lifecycle.azure_calls import AzureCalls
 
 def groups_of(calls: AzureCalls, ca: Certificate) -> list[EnrollmentGroup]:
     """
-    Return the groups whose devices show a certificate of *ca*, as firstlight names CAs and their groups.
+    Return the groups whose devices show a certificate of *ca*: those that refer to its uploaded certificate, as
+    firstlight names it, and those that have the certificate of their own.
     """
     if calls.dps is None:
         return []
     name = azure_plan.name_of(ca)
     groups = azure_enrollments.list_all(calls.dps)
-    return [group for group in groups if name == group.name or group.by == f"CA certificate {name}"]
+    return [group for group in groups if group.thumbprint == ca.fingerprint or group.by == f"CA certificate {name}"]
 
 
 def devices_of(calls: AzureCalls, group: EnrollmentGroup) -> Iterator[str]:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from firstlight.errors import RegistryError
 from firstlight.lifecycle.azure_calls import AzureCalls
 from firstlight.lifecycle.rows import Became, Row
 
@@ -25,24 +26,32 @@ def retire(calls: AzureCalls, name: str, *, also: str, forget: bool, really: boo
     """
     Retire the device called *name*; *also* is its certificate's common name, if known, by which DPS would know it.
 
-    Without *really* it only looks.  May raise what azure_clients.refusals explains.
+    What DPS registered for this certificate under another name goes too; what it registered for another device
+    stays as it is.  Without *really* it only looks.
+
+    Raises:
+        RegistryError: the common name is another device's, which DPS would then refuse.
     """
-    work = _Work(calls, name, really)
-    known = calls.identity(name) is not None
-    if not known and not forget:
+    work = _Work(calls, really)
+    identity = calls.identity(name)
+    if identity is None and not forget:
         return Row(name, Became.ABSENT, "there is no such device.")
-    if calls.dps is not None:
-        for registration in _registration_ids(name, also):
-            if forget:
-                work.remove("enrollments", registration, calls.enrollment(registration))
-            else:
-                work.keep_out(registration)
-            work.forget_registration(registration)
-    if known:
-        work.delete()
+    ids, twins = _in_dps_of(calls, name, identity or {}, also)
+    for registration in ids:
+        if forget:
+            work.remove("enrollments", registration, calls.enrollment(registration))
+        else:
+            work.keep_out(registration)
+    # before the registrations, which are what names them
+    for twin in twins:
+        work.delete(twin)
+    for registration in ids:
+        work.forget_registration(registration)
+    if identity is not None:
+        work.delete(name)
     if not work.done:
         return Row(name, Became.ABSENT, "there is no such device.")
-    message = _FORGOTTEN if forget else _KEPT if calls.dps is not None else _NO_DPS
+    message = _FORGOTTEN if forget else _KEPT if ids else _NO_DPS
     return Row(name, Became.RETIRED if really else Became.FORESEEN, f"{message}.", done=tuple(work.done))
 
 
@@ -58,7 +67,6 @@ def in_dps(calls: AzureCalls, name: str) -> tuple[dict[str, Any] | None, dict[st
 @dataclass
 class _Work:
     calls: AzureCalls
-    name: str
     really: bool
     done: list[str] = field(default_factory=list)
 
@@ -91,10 +99,51 @@ class _Work:
             self.calls.delete(kind, name)
         self.done.append(f"deleted the {kind.removesuffix('s')} {name}")
 
-    def delete(self) -> None:
+    def delete(self, name: str) -> None:
         if self.really:
-            self.calls.delete_identity(self.name)
-        self.done.append(f"deleted the device {self.name}")
+            self.calls.delete_identity(name)
+        self.done.append(f"deleted the device {name}")
+
+
+def _in_dps_of(calls: AzureCalls, name: str, identity: dict[str, Any], also: str) -> tuple[list[str], list[str]]:
+    """
+    Return the registration ids that are the device's own, and the ids of identities that DPS made for its certificate.
+
+    Raises:
+        RegistryError: the common name *also* is the registration id of another device.
+    """
+    ids: list[str] = []
+    twins: list[str] = []
+    for registration in _registration_ids(name, also) if calls.dps is not None else ():
+        other = _registered(calls, registration, besides=name)
+        if other is None:
+            ids.append(registration)
+        elif _thumbprints(identity) & _thumbprints(other):
+            ids.append(registration)
+            twins.append(str(other["deviceId"]))
+        elif registration != name.lower():
+            raise RegistryError(
+                f"Its certificate's common name is the registration id of another device, {other['deviceId']}, which "
+                "DPS would then refuse.",
+                hint=f"By its name, {name}, it is retired without that.",
+            )
+    return ids, twins
+
+
+def _registered(calls: AzureCalls, registration: str, *, besides: str) -> dict[str, Any] | None:
+    """
+    Return the identity that DPS put into this hub for *registration*, if it is there and not that of *besides*.
+    """
+    found = calls.registration(registration) or {}
+    device = str(found.get("deviceId") or "")
+    if device in {"", besides} or found.get("assignedHub") not in {None, "", calls.hub_host}:
+        return None
+    return calls.identity(device)
+
+
+def _thumbprints(identity: dict[str, Any]) -> set[str]:
+    pair = (identity.get("authentication") or {}).get("x509Thumbprint") or {}
+    return {str(thumbprint).lower() for thumbprint in pair.values() if thumbprint}
 
 
 def _registration_ids(*names: str) -> list[str]:
