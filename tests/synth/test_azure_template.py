@@ -358,6 +358,17 @@ def test_what_goes_wrong_is_alerted() -> None:
     assert len(heard) == sum("actionGroups/firstlight-" in json.dumps(r) for r in heard)
 
 
+def test_a_device_given_up_is_alerted_whatever_its_sender_proved_itself_by() -> None:
+    """
+    The log's StatusText is "Success" for keys only, and "OAuthSuccess" for Entra ID, which is all that this account
+    takes; its StatusCode is 201 for both.
+    """
+    (query,) = re.findall(r"StorageQueueLogs[^\"]+", azure_template.PATH.read_text("utf-8"))
+
+    assert "StatusCode startswith '2'" in query
+    assert "StatusText" not in query
+
+
 def test_the_functions_it_uses_are_the_ones_it_lists() -> None:
     """
     Whoever evaluates it without Azure knows what for.
