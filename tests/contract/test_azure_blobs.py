@@ -2,6 +2,7 @@
 Manifests from a storage account and reports to it, piece by piece, in the right order, or one clear sentence.
 """
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -64,5 +65,49 @@ def test_the_role_that_is_missing_is_named(in_laptop_hub: InLaptopHub, tmp_path:
             await world.blobs().download(Object("", "manifests/reel.csv"), tmp_path / "back", limit=_LIMIT)
         with pytest.raises(RegistryError, match="role Storage Blob Data Contributor"):
             await world.blobs(BLOB_DATA_READER).upload(Object("", "manifests/reel.csv"), tmp_path / "there")
+
+    in_laptop_hub(promise)
+
+
+@pytest.mark.parametrize("name", ["../reports/other.csv", "a/../../reports/other.csv", "./other.csv", "..\\x"])
+def test_no_name_leads_into_another_container(in_laptop_hub: InLaptopHub, tmp_path: Path, name: str) -> None:
+    """
+    HTTP clients take dots out of a path, and the function may read and write the whole account.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        blobs, path = world.blobs(BLOB_DATA_CONTRIBUTOR), tmp_path / "report"
+        world.storage.containers["reports"] = {}
+        path.write_bytes(b"x")
+        await blobs.upload(Object("", "reports/other.csv"), path)
+
+        for call in (
+            blobs.download(Object("", f"manifests/{name}"), path, limit=_LIMIT),
+            blobs.upload(Object("", f"manifests/{name}"), path),
+        ):
+            with pytest.raises(ManifestError, match="is no blob's name"):
+                await call
+
+        assert ["other.csv"] == list(world.storage.containers["reports"])
+        assert {} == world.storage.containers["manifests"]
+
+    in_laptop_hub(promise)
+
+
+def test_two_who_write_the_same_report_do_not_mix(in_laptop_hub: InLaptopHub, tmp_path: Path) -> None:
+    """
+    An event may be delivered twice, and a manifest put in twice: the report is one of the two, whole.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        files = {tmp_path / letter: letter.encode() * size * 2**20 for letter, size in (("a", 2), ("b", 3))}
+        for path, data in files.items():
+            path.write_bytes(data)
+        blobs = world.blobs(BLOB_DATA_CONTRIBUTOR)
+
+        await asyncio.gather(*(blobs.upload(Object("", "manifests/reel.csv"), path) for path in files))
+
+        (blob,) = world.storage.containers["manifests"].values()
+        assert blob.data in files.values()
 
     in_laptop_hub(promise)

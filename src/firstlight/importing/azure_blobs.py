@@ -7,6 +7,7 @@ REST: Get Blob with a range, Put Block, Put Block List.
 import asyncio
 import base64
 import re
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,15 +46,16 @@ class AzureBlobs:
         See `firstlight.importing.objects.Objects`.
 
         Raises:
-            ManifestError: it is larger than *limit* bytes, or is not there.
+            ManifestError: it is larger than *limit* bytes, or is not there, or no blob has such a name.
             RegistryError: the account refuses it, or fails again and again.
         """
+        source = _path(of)
         with path.open("wb") as file:
             at, total, etag = 0, 1, ""
             while at < total:
                 headers = {"x-ms-range": f"bytes={at}-{at + _PIECE - 1}"} | ({"If-Match": etag} if etag else {})
                 try:
-                    answer = await self._calls.call("GET", f"/{of.key}", headers=headers, role=READER, deadline=_soon())
+                    answer = await self._calls.call("GET", source, headers=headers, role=READER, deadline=_soon())
                 except MissingError as e:
                     raise ManifestError(f"{of.key} is not there any more.") from e
                 except RefusedError as e:
@@ -73,19 +75,22 @@ class AzureBlobs:
         See `firstlight.importing.objects.Objects`; the blob is there whole or not at all.
 
         Raises:
+            ManifestError: no blob has such a name.
             RegistryError: the account refuses it, or fails again and again.
         """
-        blocks: list[str] = []
+        target, blocks = _path(of), list[str]()
+        # Of our own: whoever writes the same blob just now must not have half of ours in it, nor we of theirs.
+        ours = secrets.token_hex(4)
         with path.open("rb") as pieces:
             while piece := pieces.read(_PIECE):
-                blocks.append(base64.b64encode(f"{len(blocks):06}".encode()).decode())
+                blocks.append(base64.b64encode(f"{ours}-{len(blocks):06}".encode()).decode())
                 query = {"comp": "block", "blockid": blocks[-1]}
-                await self._calls.call("PUT", f"/{of.key}", query, piece, role=WRITER, deadline=_soon())
+                await self._calls.call("PUT", target, query, piece, role=WRITER, deadline=_soon())
         listed = "".join(f"<Latest>{escape(block)}</Latest>" for block in blocks)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'
         await self._calls.call(
             "PUT",
-            f"/{of.key}",
+            target,
             {"comp": "blocklist"},
             body.encode(),
             headers={"x-ms-blob-content-type": "text/csv; charset=utf-8", "Content-Type": "application/xml"},
@@ -112,6 +117,13 @@ def blobs_from(settings: Settings, env: Mapping[str, str]) -> AzureBlobs:
     account = (urlsplit(settings.queue_url).hostname or "").partition(".")[0]
     host = f"{account}.blob.core.windows.net"
     return AzureBlobs(host, credential=DefaultAzureCredential(), ca_file=trusted_cas(env), proxy=proxy_for(host, env))
+
+
+def _path(of: Object) -> str:
+    # HTTP clients take these out of a path: it would be another blob, perhaps in another container.
+    if {".", ".."} & set(re.split(r"[/\\]", of.key)):
+        raise ManifestError(f"{of.key!r} is no blob's name: between its slashes there is a '.' or '..'.")
+    return f"/{of.key}"
 
 
 def _total(content_range: str) -> int:
