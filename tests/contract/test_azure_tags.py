@@ -3,10 +3,13 @@ A device's attributes are tags of its twin: given at creation, added to what is 
 """
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from firstlight.identity import Attributes
+from firstlight.local.azure_cloud import hub_twin
+from firstlight.local.azure_cloud.world import Device
 from tests.contract.conftest import InHub, InLaptopHub
 from tests.contract.hub_world import HubWorld
 from tests.contract.laptop_hub_world import LaptopHubWorld
@@ -53,6 +56,34 @@ def test_a_known_device_is_given_the_tags_it_lacks(in_laptop_hub: InLaptopHub, n
     in_laptop_hub(promise)
 
 
+def test_what_an_operator_writes_at_the_same_time_stays(
+    in_laptop_hub: InLaptopHub, new_devices: NewDevices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Between our look and our change: we look again, and add what is lacking still.
+    """
+    shown = hub_twin.shown
+
+    async def promise(world: LaptopHubWorld) -> None:
+        world.allow_twins()
+        (device,) = new_devices(1)
+        await register(world.registry, device)
+        twin = world.hub.devices[device.name].twin
+
+        def seen(of: Device) -> dict[str, Any]:
+            answer = shown(of)
+            if "line" not in twin.tags:
+                hub_twin.patch(world.hub, of, {"tags": {"line": "moved"}})
+            return answer
+
+        monkeypatch.setattr(hub_twin, "shown", seen)
+        assert ["ok"] == codes(await register(world.registry, replace(device, attributes=REEL)))
+
+        assert {"line": "moved", "reel": "7"} == twin.tags
+
+    in_laptop_hub(promise)
+
+
 def test_tags_that_were_not_written_are_said(in_laptop_hub: InLaptopHub, new_devices: NewDevices) -> None:
     """
     Registering takes one role, a twin of a known device another; a push without tags goes on.
@@ -83,7 +114,9 @@ def test_tags_that_were_not_written_are_said(in_laptop_hub: InLaptopHub, new_dev
         ((("a b", "1"),), "'a b' cannot be the name of a tag"),
         ((("", "1"),), "'' cannot be the name of a tag"),
         ((("a", "1"), ("a", "2")), "the tag 'a' is given twice"),
+        ((("a\ud800", "1"),), "'a\\ud800' cannot be the name of a tag"),
         ((("a", "\x07"),), "holds control characters"),
+        ((("a", "\udc00"),), "holds control characters"),
         ((("a", "ü" * 2049),), "is too long"),
         (tuple((f"k{i}", "v" * 4000) for i in range(3)), "its tags have 12006 bytes"),
     ],

@@ -26,7 +26,7 @@ class _Hub:
         self.poison = poison
         self.devices: dict[str, dict[str, Any]] = {}
 
-    async def send(self, method: str, path: str, body: bytes, *, until: float) -> Answer:
+    async def send(self, method: str, path: str, body: bytes, *, until: float, etag: str = "") -> Answer:
         if method == "GET":
             found = self.devices.get(path.rpartition("/")[2])
             return Answer.of(200, "", "", json.dumps(found).encode()) if found else Answer.of(404, "", "", b"{}")

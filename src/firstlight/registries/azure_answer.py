@@ -13,7 +13,7 @@ _TIMED_OUT = "TimedOut"
 _UNREACHABLE = "Unreachable"
 
 _CODE = re.compile(r"ErrorCode:\s*(\w+)")
-_TOO_MANY_REQUESTS, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 429, 401, 403, 404
+_TOO_MANY_REQUESTS, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _PRECONDITION_FAILED = 429, 401, 403, 404, 412
 _EXISTS = frozenset({"409001", "DeviceAlreadyExists"})
 _MAX_MESSAGE = 200
 
@@ -94,6 +94,13 @@ class Answer(NamedTuple):
     @property
     def missing(self) -> bool:
         return self.status == _NOT_FOUND
+
+    @property
+    def stale(self) -> bool:
+        """
+        Whether somebody else had changed it in between.
+        """
+        return self.status == _PRECONDITION_FAILED
 
     @property
     def exists(self) -> bool:

@@ -38,16 +38,19 @@ class AzureHttp:
         self._options: dict[str, Any] = {"proxy": proxy} if proxy else {}
         self._client: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] | None = None
 
-    async def send(self, method: str, path: str, body: bytes = b"", *, until: float) -> Answer:
+    async def send(self, method: str, path: str, body: bytes = b"", *, until: float, etag: str = "") -> Answer:
         """
         Send one request; return what is answered, errors included, or that nothing was *until* then.
+
+        With an *etag* what it changes must not have been changed since.
 
         Raises:
             RegistryError: there is no token to send it with, or no such host; nothing was sent.
         """
         client = self._client or self._opened()
+        headers = _JSON | ({"If-Match": f'"{etag}"'} if etag else {})
         request = HttpRequest(
-            method, f"https://{self._hub}{path}?api-version={API_VERSION}", headers=_JSON, content=body or None
+            method, f"https://{self._hub}{path}?api-version={API_VERSION}", headers=headers, content=body or None
         )
         try:
             async with asyncio.timeout_at(until):
@@ -60,9 +63,9 @@ class AzureHttp:
             raise azure_errors.no_token(first_line(e)) from e
         except AzureError as e:
             return self._unanswered(e)
-        headers = response.headers
+        said = response.headers
         return Answer.of(
-            response.status_code, headers.get("iothub-errorcode", ""), headers.get("Retry-After", ""), response.content
+            response.status_code, said.get("iothub-errorcode", ""), said.get("Retry-After", ""), response.content
         )
 
     async def close(self) -> None:

@@ -138,12 +138,17 @@ class AzurePush(Rounds[Registration]):
                 lacking = azure_tags.lacking(twin.document, entry.identity.attributes)
                 if not lacking:
                     return True
-                twin = await self._answer("PATCH", path, [entry], json.dumps({"tags": lacking}).encode())
+                # What an operator has written since is not overwritten: it is looked at again.
+                etag = str(twin.document.get("etag") or "")
+                twin = await self._answer("PATCH", path, [entry], json.dumps({"tags": lacking}).encode(), etag=etag)
         except RegistryError:
             # The hub has just shown the device to the same token: it is twins that are out of its reach.
             self._fail(entry, azure_errors.no_twins(name))
             return False
-        if twin is not None and not twin.ok:
+        if twin is not None and twin.stale:
+            entry.failures += 1
+            self._note(entry, azure_errors.unsettled(name))
+        elif twin is not None and not twin.ok:
             self._fail(entry, azure_errors.untagged(name, twin))
         return twin is not None and twin.ok
 

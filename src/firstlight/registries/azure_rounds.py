@@ -132,9 +132,13 @@ class Rounds(ABC, Generic[R]):
             self._hopeless = azure_errors.surprising(e)
             self._hopeless.__cause__ = e
 
-    async def _answer(self, method: str, path: str, entries: list[Entry[R]], body: bytes = b"") -> Answer | None:
+    async def _answer(
+        self, method: str, path: str, entries: list[Entry[R]], body: bytes = b"", *, etag: str = ""
+    ) -> Answer | None:
         """
         Return what the hub says about *entries*; None when they have to be tried again, or cannot be.
+
+        With an *etag* a change of something that was changed since is refused (`Answer.stale`).
 
         Raises:
             RegistryError: the hub would refuse every other call, too.
@@ -148,14 +152,11 @@ class Rounds(ABC, Generic[R]):
             sent = self._clock()
             if not admitted or self._hopeless or pace.resumes_in(sent) or sent >= self._deadline:
                 return None
-            answer = await self._site.http.send(
-                method, path, body, until=min(self._deadline, sent + self._site.patience.attempt)
-            )
+            until = min(self._deadline, sent + self._site.patience.attempt)
+            answer = await self._site.http.send(method, path, body, until=until, etag=etag)
             if answer.unauthenticated:
                 # The token had expired on the way: azure-core has dropped it and asks for another.
-                answer = await self._site.http.send(
-                    method, path, body, until=min(self._deadline, sent + self._site.patience.attempt)
-                )
+                answer = await self._site.http.send(method, path, body, until=until, etag=etag)
             if answer.throttled:
                 self._turned_away(entries, sent=sent, retry_after=answer.retry_after)
                 return None

@@ -8,9 +8,10 @@ from typing import Any
 from firstlight.identity import Attributes
 
 _MAX_KEY, _MAX_VALUE, _MAX_TAGS = 1024, 4096, 8192
-# Control characters, spaces, and what stands for something in a query or a path of a twin.
-_NOT_IN_KEYS = re.compile(r"[\x00-\x20\x7f-\x9f.$#]")
-_NOT_IN_VALUES = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Control characters, spaces, what stands for something in a query or a path of a twin; halves of surrogate pairs,
+# which JSON can spell and UTF-8 cannot.
+_NOT_IN_KEYS = re.compile(r"[\x00-\x20\x7f-\x9f.$#\ud800-\udfff]")
+_NOT_IN_VALUES = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SHOWN = 70
 
 
@@ -24,10 +25,10 @@ def problem(attributes: Attributes) -> str:
             return f"{key[:_SHOWN]!r} cannot be the name of a tag, which is not empty and holds no space, no . $ or #"
         if keys.count(key) > 1:
             return f"the tag {key[:_SHOWN]!r} is given twice"
-        if _size(key) > _MAX_KEY or _size(value) > _MAX_VALUE:
-            return f"the tag {key[:_SHOWN]!r} is too long: a name has up to {_MAX_KEY} bytes, a value {_MAX_VALUE}"
         if _NOT_IN_VALUES.search(value):
             return f"the value of the tag {key[:_SHOWN]!r} holds control characters"
+        if _size(key) > _MAX_KEY or _size(value) > _MAX_VALUE:
+            return f"the tag {key[:_SHOWN]!r} is too long: a name has up to {_MAX_KEY} bytes, a value {_MAX_VALUE}"
     size = sum(_size(key) + _size(value) for key, value in attributes)
     return f"its tags have {size} bytes, and a device has room for {_MAX_TAGS}" if size > _MAX_TAGS else ""
 
