@@ -253,6 +253,21 @@ def test_what_comes_again_comes_later_each_time(
     assert [seconds] == [entry["VisibilityTimeout"] for entry in sqs.sent[-1]["Entries"]]
 
 
+def test_no_number_in_a_message_keeps_its_worker_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Whoever may send messages may write any; two to the power of this one would take longer than a batch has.
+    """
+    message = {"ReceiptHandle": "h", "Body": encode(_waiting(1), attempts=10**4000)}
+    sqs = _Sqs(lambda _: {"Messages": [message]}, _taken)
+    queue = _queue(monkeypatch, sqs)
+    late = Outcome("r", error=ThrottledError("Still throttling."))
+
+    (received,) = asyncio.run(queue.receive(wait=0))
+    asyncio.run(queue.again([replace(received, left=(late,))]))
+
+    assert [900] == [entry["VisibilityTimeout"] for entry in sqs.sent[-1]["Entries"]]
+
+
 def test_a_worker_is_told_why_it_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     In its own words: it pushed nothing.

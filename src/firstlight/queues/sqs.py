@@ -35,6 +35,8 @@ _TIDYING = 5.0
 # Seconds until a message that was given back comes again, doubled each time: a throttled account breathes,
 # and ten deliveries outlast an hour in which AWS fails.
 _AGAIN, _LATEST = 30, 900
+# Doublings that come to the latest.  A message may say that it failed a number of times with ten digits.
+_DOUBLINGS = 5
 _REGION = re.compile(r"(?:^|\.)sqs(?:-fips)?\.([a-z0-9-]+)\.")
 
 
@@ -109,7 +111,7 @@ class SqsQueue:
         See `firstlight.backlog.Source`.  Who needs an operator, and what nobody of us wrote, waits out its time.
         """
         soon = {
-            message.handle: min(_LATEST, _AGAIN * 2**message.attempts)
+            message.handle: min(_LATEST, _AGAIN * 2 ** min(message.attempts, _DOUBLINGS))
             for message in messages
             if message.left and all(isinstance(outcome.error, UnfinishedError) for outcome in message.left)
         }
