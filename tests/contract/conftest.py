@@ -30,6 +30,7 @@ _DOCUMENT = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"iot
 InAny = Callable[[Callable[[World], Any]], None]
 InAws = Callable[[Callable[[AwsWorld], Any]], None]
 InStub = Callable[[Callable[[StubWorld], Any]], None]
+InLaptop = Callable[[Callable[[LaptopWorld], Any]], None]
 InHub = Callable[[Callable[[HubWorld], Any]], None]
 InLaptopHub = Callable[[Callable[[LaptopHubWorld], Any]], None]
 
@@ -60,6 +61,11 @@ def in_aws(request: pytest.FixtureRequest) -> InAws:
 @pytest.fixture
 def in_stub(request: pytest.FixtureRequest) -> InStub:
     return _in(request, "stub")
+
+
+@pytest.fixture
+def in_laptop(request: pytest.FixtureRequest) -> InLaptop:
+    return _in(request, "laptop")
 
 
 @pytest.fixture

@@ -4,12 +4,16 @@ What is said of a device that AWS IoT knows half of, and what it costs to ask.
 
 import pytest
 
+from firstlight.certificates import load
+from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.inspection import Condition, Sought
-from tests.contract.conftest import InAws, InStub
+from tests.contract.conftest import InAws, InLaptop, InStub
+from tests.contract.laptop_world import LaptopWorld
 from tests.contract.stub_world import StubWorld
 from tests.contract.test_inspection import conditions, sought
 from tests.contract.test_promises import NewDevices
 from tests.contract.worlds import POLICY, AwsWorld, codes, inspect, register
+from tests.factory import Factory
 
 _NO_POLICY = f"policy {POLICY} is not attached"
 
@@ -70,6 +74,29 @@ def test_all_that_is_missing_is_said_at_once(in_aws: InAws, new_devices: NewDevi
         assert ("certificate is INACTIVE", "no thing", _NO_POLICY) == standing.missing
 
     in_aws(promise)
+
+
+@pytest.mark.parametrize(
+    ("days", "missing"),
+    [
+        ((-30, -10), "certificate expired 2026-11-10T12:00:00Z"),
+        ((36500, 36501), "certificate is not valid before 2126-10-27T12:00:00Z"),
+    ],
+)
+def test_who_is_out_of_its_validity_is_not_ready(in_laptop: InLaptop, days: tuple[int, int], missing: str) -> None:
+    """
+    Its certificate stays ACTIVE, and AWS IoT refuses it all the same; asked by certificate or by fingerprint.
+    """
+
+    async def promise(world: LaptopWorld) -> None:
+        device = DeviceIdentity.from_certificate(load(Factory().odd(days=days)), NamingRule(prefix=f"odd{-days[0]}_"))
+        assert ["ok"] == codes(await register(world.registry, device))
+
+        standings = await inspect(world.registry, sought(device), Sought(device.fingerprint))
+
+        assert [("INCOMPLETE", (missing,))] * 2 == [(s.condition, s.missing) for s in standings]
+
+    in_laptop(promise)
 
 
 def test_of_two_on_one_thing_none_is_ready_before_one_has_the_name(in_aws: InAws, new_devices: NewDevices) -> None:

@@ -5,11 +5,15 @@ The quotas of these calls are 10 to 20 a second, so the next is made only where 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from firstlight import certificates
+from firstlight.errors import CertificateError
 from firstlight.inspection import Condition, Sought, Standing
 from firstlight.registries import aws_errors, aws_operations
 from firstlight.registries.aws_account import Account
+from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_calls import AwsCalls, Turn
 from firstlight.registries.aws_name import owner_of, principals_of
 from firstlight.registries.aws_pages import pages
@@ -21,20 +25,21 @@ _UNKNOWN = Standing(Condition.UNKNOWN)
 @dataclass(frozen=True, slots=True)
 class AwsInspection:
     """
-    One device that is asked about.
+    One device that is asked about at *now* (aware).
     """
 
     sought: Sought
     account: Account
     calls: AwsCalls
     turn: Turn
+    now: datetime
 
     async def standing(self) -> Standing:
         """
         Return what the device is.
 
-        Without a name it is READY when its certificate is ACTIVE and has the policy and a thing; with one, the
-        thing has to be the one that a push would give it.
+        Without a name it is READY when its certificate is ACTIVE, in its validity, and has the policy and a thing;
+        with one, the thing has to be the one that a push would give it.
 
         Raises:
             RegistryError: AWS refused, failed, or had not answered when the time was over.
@@ -48,12 +53,26 @@ class AwsInspection:
             raise aws_errors.refusal(described)
         status = described.certificate_status
         missing = [] if status == "ACTIVE" else [f"certificate is {status}"]
+        missing += self._out_of_validity(described)
         missing += await (self._missing_of_its_thing() if self.sought.name else self._missing_of_any_thing(arn))
         if not await self._has_policy(arn, shared.policy_name):
             missing.append(f"policy {shared.policy_name} is not attached")
         if missing:
             return Standing(Condition.INCOMPLETE, tuple(missing))
         return Standing(Condition.READY, endpoint=shared.endpoint)
+
+    def _out_of_validity(self, described: Answer) -> list[str]:
+        # ACTIVE is for ever; AWS IoT refuses the device all the same.
+        pem = str((described.document().get("certificateDescription") or {}).get("certificatePem") or "")
+        try:
+            shown = certificates.load(pem.encode()).x509
+        except CertificateError:
+            return []
+        if self.now > shown.not_valid_after_utc:
+            return [f"certificate expired {shown.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"]
+        if self.now < shown.not_valid_before_utc:
+            return [f"certificate is not valid before {shown.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}"]
+        return []
 
     async def _without_certificate(self) -> Standing:
         """

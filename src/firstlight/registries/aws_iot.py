@@ -7,6 +7,7 @@ Not over boto3, which costs a millisecond of CPU and a thread a call; docs/adr/0
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from firstlight.errors import FirstlightError, SettingsError
 from firstlight.identity import DeviceIdentity
@@ -128,7 +129,7 @@ class AwsIotRegistry:
 
     async def _inspect(self, sought: Sought, turn: Turn) -> Standing:
         try:
-            return await AwsInspection(sought, self._account, self._asking, turn).standing()
+            return await AwsInspection(sought, self._account, self._asking, turn, datetime.now(UTC)).standing()
         except FirstlightError as e:
             return _unsaid(e)
         except Exception as e:  # noqa: BLE001 -- as above
