@@ -15,6 +15,7 @@ Every error firstlight raises on purpose.
     │   │   └── NotAttemptedError        the deadline came first; nothing was tried
     │   └── QueuedError              not done yet, and carried on without the caller
     ├── ManifestError            one entry of a manifest cannot be used
+    ├── ReportError              an import's report cannot be written on
     ├── JitpError                a template does not, or did not, provision a device just in time
     ├── SettingsError            the environment of a handler is wrong     (exit 2)
     ├── RegionsError             regions.toml is wrong                     (exit 2)
@@ -178,6 +179,14 @@ class ManifestError(FirstlightError):
     """
 
     code = "manifest"
+
+
+class ReportError(FirstlightError):
+    """
+    The report of an import cannot be written on; what is in it holds.
+    """
+
+    code = "report"
 
 
 class JitpError(FirstlightError):

@@ -4,13 +4,16 @@ The report of an import: a row per device, a checkpoint, a manifest.
 
 import csv
 import hashlib
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firstlight.errors import UsageError
+from firstlight.errors import ReportError, UsageError
 from firstlight.importing.report import Report, Row
 from firstlight.manifests import Options, read
 from tests.factory import Factory
@@ -184,3 +187,102 @@ def test_the_rows_that_are_not_done_are_a_manifest(tmp_path: Path, factory: Fact
         again.attributes,
     )
     assert ("d3", "reel.csv row 4", "reel.csv: row 4 has 2 cells.") == (still.ref, still.source, str(still.error))
+
+
+@pytest.mark.parametrize("broken", [b"\n", b"d2,reel\n", b"fingerprint"], ids=["blank", "short", "fingerprint"])
+def test_a_line_that_was_changed_by_hand_costs_no_row_behind_it(tmp_path: Path, broken: bytes) -> None:
+    """
+    Only the last line can be half written; another is nobody's to drop, with the devices below it.
+    """
+    path = tmp_path / "report.csv"
+    with Report(path, to=_TO) as report:
+        report.write([_row(n) for n in range(1, 4)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    if broken == b"fingerprint":
+        lines[2] = lines[2].replace(_fingerprint(2).encode(), b"2,3E+76")
+    else:
+        lines.insert(2, broken)
+    path.write_bytes(b"".join(lines))
+
+    with pytest.raises(UsageError, match="line 3 is no report of an import, or was changed by hand"):
+        Report(path, to=_TO)
+
+    assert b"".join(lines) == path.read_bytes()
+
+
+@pytest.mark.parametrize("ref", ["=cmd|'/C calc'!A0", "+1", "-2", "@x", "'=x", "'", "plain"])
+def test_no_cell_is_a_formula_to_a_spreadsheet_and_comes_back_as_it_was(
+    tmp_path: Path, factory: Factory, ref: str
+) -> None:
+    """
+    Refs and file names are the words of whoever made the manifest.
+    """
+    path, leaf = tmp_path / "report.csv", factory.leaf()
+    row = Row(ref=ref, source=f"{ref} row 2", status="ERROR", message=f"{ref} it is", certificate=leaf.der)
+    with Report(path, to=_TO) as report:
+        report.write([row])
+
+    (found,) = _table(path)
+    (again,) = read([path], Options())
+    with Report(path, to=_TO) as report:
+        report.write([Row(ref=ref, source=f"{ref} row 2", status="SUCCESS", fingerprint=leaf.fingerprint)])
+        assert report.has_done(ref, f"{ref} row 2", leaf.fingerprint)
+
+    assert all(found[name][:1] not in "=+-@" for name in ("ref", "source", "message"))
+    assert (ref, f"{ref} row 2") == (again.ref, again.source)
+    assert 1 == len(_table(path))
+
+
+def test_a_full_disk_is_said_and_what_was_written_holds(tmp_path: Path) -> None:
+    """
+    The next run goes on where the report ends, and no scratch file is left.
+    """
+    path = tmp_path / "report.csv"
+    with Report(path, to=_TO) as report:
+        report.write([_row(1)])
+
+    with _room_for(path.stat().st_size + 100), pytest.raises(ReportError, match="cannot be written: File too large"):
+        _rewritten(path)
+    with Report(path, to=_TO) as report:
+        assert (1, 1) == (report.rows, report.done)
+        report.write([_row(1, message="again" * 10)])
+    with _room_for(200), pytest.raises(ReportError, match="cannot be written"), Report(path, to=_TO) as report:
+        report._replaced = True  # noqa: SLF001 -- as after a row that replaces another
+
+    assert [("d1", "SUCCESS")] == [(r["ref"], r["status"]) for r in _table(path)]
+    assert ["report.csv"] == [file.name for file in tmp_path.iterdir()]
+
+
+def _rewritten(path: Path) -> None:
+    with Report(path, to=_TO) as report:
+        report.write([_row(1, done=False), _row(2)])
+
+
+@contextmanager
+def _room_for(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_report_is_a_file() -> None:
+    """
+    One without rows is removed in the end, and a device of this machine would be.
+    """
+    with pytest.raises(UsageError, match="The report /dev/null cannot be written: it is no file"):
+        Report(Path("/dev/null"), to=_TO)
+
+
+def test_what_is_too_long_for_a_cell_is_read_again(tmp_path: Path) -> None:
+    """
+    A ref may be as long as a cell of the manifest.
+    """
+    path, row = tmp_path / "report.csv", Row(ref="x" * 200_000, source="s", status="ERROR", message="y" * 300_000)
+    with Report(path, to=_TO) as report:
+        report.write([row])
+
+    with Report(path, to=_TO) as report:
+        assert 1 == report.rows

@@ -3,11 +3,19 @@ The import itself: slices, retries, the end.
 """
 
 import asyncio
+import base64
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from firstlight.certificates import Certificate
 from firstlight.cli import import_place
@@ -289,3 +297,23 @@ def test_a_regions_file_that_is_wrong_is_not_passed_over(tmp_path: Path) -> None
 
     with pytest.raises(RegionsError, match="unknown key 'namign'"):
         import_place.target("azure:westeurope", regions_file=path, hub="", subscription="")
+
+
+def test_a_private_key_does_not_get_into_the_report(tmp_path: Path) -> None:
+    """
+    A column of keys named by mistake, or a key before its certificate: the report goes where certificates may.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    coded = [
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()),
+        key.private_bytes(Encoding.DER, PrivateFormat.TraditionalOpenSSL, NoEncryption()),
+        key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")),
+        b"some bytes",
+    ]
+
+    tally = _run([Record(f"d{i}", c, f"row {i}") for i, c in enumerate(coded)], _Landing(), tmp_path / "r.csv")
+
+    kept = [line.rpartition(",")[2] for line in (tmp_path / "r.csv").read_text().splitlines()[1:]]
+    assert 5 == tally.failed
+    assert ["", "", "", "", base64.b64encode(b"some bytes").decode()] == kept

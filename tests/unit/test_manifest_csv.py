@@ -180,3 +180,48 @@ def test_the_real_espressif_manifest_is_read_whole() -> None:
     path = DATA / "espressif" / "manifest-espressif.csv"
     if path.exists():
         assert 7 == len([certificates.load(r.certificate) for r in read([path])])
+
+
+def test_an_endless_line_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """
+    Whatever is in it; as a header it is refused.
+    """
+    header, body = "device_id,certificate\n", "A" * 2**23
+    (tmp_path / "a.csv").write_text(header + body + "\n")
+    (tmp_path / "b.csv").write_text(header.strip() + "," * 2**20)
+
+    tracemalloc.start()
+    try:
+        errors = [str(r.error) for r in read([tmp_path / "a.csv"])]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert "row 2 is not CSV: field larger" in errors[0]
+    assert peak < 2**22
+    with pytest.raises(UsageError, match="row 1 names more than 1000 columns"):
+        list(read([tmp_path / "b.csv"]))
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """
+    Which of two certificates is the device's, nobody can know.
+    """
+    path = write_csv(tmp_path / "reel.csv", ("device_id", "certificate", "Certificate"), [("d1", "a", "b")])
+
+    with pytest.raises(UsageError, match="has the column certificate more than once"):
+        list(read([path]))
+
+
+def test_attributes_beyond_any_device_are_an_error_of_their_row(tmp_path: Path) -> None:
+    """
+    They would be in the report, and in every try.
+    """
+    path = write_csv(
+        tmp_path / "reel.csv", ("device_id", "certificate", "note"), [("d1", "x", "y" * 60_000), ("d2", "x", "y")]
+    )
+
+    first, second = read([path], Options(attributes=_wanted("note")))
+
+    assert f"{path}: row 2 has attributes of more than 49152 characters." == str(first.error)
+    assert (None, (("note", "y"),)) == (second.error, second.attributes)

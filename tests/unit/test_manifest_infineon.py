@@ -9,7 +9,7 @@ import pytest
 
 from firstlight import certificates
 from firstlight.errors import UsageError
-from firstlight.manifests import Options, infineon, read
+from firstlight.manifests import Options, infineon, read, spool
 from firstlight.manifests.attributes import Wanted
 from firstlight.manifests.spool import Limits
 from tests.factory import Factory
@@ -151,3 +151,41 @@ def test_the_real_bundle_is_read_whole() -> None:
         found = list(read([path]))
         assert 200 == len({r.ref for r in found})
         assert 600 == len({certificates.load(r.certificate).fingerprint for r in found})
+
+
+def test_what_is_passed_over_in_a_bundle_counts_as_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    It is unpacked on the way to what stands behind it: a README of a terabyte is a bomb, too.
+    """
+    monkeypatch.setattr(infineon, "_BUNDLE", Limits(members=3, member=1000, total=1000))
+    path = bundle(tmp_path / "reel.7z", {"E0E0": {"A": b"x"}}, README__md=b"x" * 1001)
+
+    with pytest.raises(UsageError, match="unpacked it is larger than 1000 bytes"):
+        list(read([path]))
+
+
+def test_a_file_of_a_name_that_came_before_keeps_a_place_of_its_own(tmp_path: Path) -> None:
+    """
+    Else the report would have one row for both.
+    """
+    members = {f"{reel}_E0E0_Certs.7z": archive({"A_E0E0.pem": reel.encode(), "B\n_E0E0.pem": b"b"}) for reel in "RS"}
+    path = tmp_path / "reel.7z"
+    path.write_bytes(archive(members))
+
+    found = list(read([path]))
+
+    assert [("A", b"R"), ("B", b"b"), ("A", b"S"), ("B", b"b")] == [(r.ref, r.certificate) for r in found]
+    assert 4 == len({r.source for r in found})
+    assert f"reel.7z A_E0E0.pem ({path}, 2)" == found[2].source
+
+
+def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    And the remedy is said.
+    """
+    path = bundle(tmp_path / "reel.7z", {"E0E0": {"A": b"x"}})
+
+    with Path("/dev/full").open("w+b", buffering=0) as full:
+        monkeypatch.setattr(spool.tempfile, "TemporaryFile", lambda: full)
+        with pytest.raises(UsageError, match="Scratch files cannot be written to "):
+            list(read([path]))

@@ -3,6 +3,7 @@ Certificate files: one, a bundle, a folder; and base64 lines.
 """
 
 import base64
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,55 @@ def test_a_file_that_holds_no_device_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"holds no device. It was read as Cloud ID CSV"):
         list(read([path]))
+
+
+def test_a_file_of_a_folder_that_holds_no_certificate_is_an_error(tmp_path: Path, factory: Factory) -> None:
+    """
+    It is somebody's device, cut to nothing on its way; a key beside its certificate is not.
+    """
+    (tmp_path / "a.pem").write_text(factory.leaf().pem)
+    (tmp_path / "a-key.pem").write_text("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n")
+    (tmp_path / "b.pem").write_text("")
+    (tmp_path / "c.der").write_bytes(b"\x00\x01")
+
+    found = [(r.ref, r.source, r.error and r.error.message.removeprefix(f"{tmp_path}/")) for r in read([tmp_path])]
+
+    assert [
+        ("a", "a.pem", None),
+        ("b", "b.pem", "b.pem holds no certificate."),
+        ("c", "c.der", "c.der holds no certificate."),
+    ] == found
+
+
+def test_files_of_one_name_in_two_folders_are_told_apart(tmp_path: Path, factory: Factory) -> None:
+    """
+    By their place, which is what a report knows a device by; the same every time.
+    """
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "device.pem").write_text(factory.leaf().pem)
+    again = tmp_path / "b" / "device.pem"
+
+    for paths in ([tmp_path / "a", tmp_path / "b"], [tmp_path / "a" / "device.pem", again]):
+        found = [(r.ref, r.source) for r in read(paths)]
+        assert [("device", "device.pem"), ("device", f"device.pem ({paths[1]}, 2)")] == found
+    assert ["device.pem", f"device.pem ({again}, 2)", f"device.pem ({again}, 3)"] == [
+        r.source for r in read([again] * 3)
+    ]
+
+
+def test_an_endless_line_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """
+    It is read piece by piece, and is nobody's certificate.
+    """
+    (tmp_path / "a.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\n" + b"A" * 2**23)
+
+    tracemalloc.start()
+    try:
+        (record,) = read([tmp_path / "a.pem"])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert len(record.certificate) < 2**20
+    assert peak < 2**21

@@ -9,20 +9,29 @@ import hashlib
 import io
 import json
 import os
+import re
+import shutil
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from firstlight.errors import UsageError
+from firstlight.errors import ReportError, UsageError
 from firstlight.identity import Attributes
+from firstlight.manifests.csv_rows import MAX_CELL
 from firstlight.manifests.record import one_line
-from firstlight.manifests.report import COLUMNS, DONE
+from firstlight.manifests.report import COLUMNS, DONE, quoted
 
 _OTHER = "Name another file with --report."
+_BY_HAND = "is no report of an import, or was changed by hand."
+_FINGERPRINT_OF = re.compile("[0-9a-fA-F]{64}")
 # Of what is no certificate, as much is kept for the next try.
 _MAX_CERTIFICATE = 64 * 2**10
+# Of what a server said of it.
+_MAX_MESSAGE = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +71,16 @@ class Report:
         self._fingerprints: dict[bytes, bytes] = {}
         self._done = 0
         self._replaced = False
+        self._failed = False
         try:
             self._file = path.open("a+b")
         except OSError as e:
             raise UsageError(f"The report {path} cannot be written: {e.strerror}.", hint=_OTHER) from e
         try:
+            self._lock()
             self._take()
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def __enter__(self) -> Self:
@@ -81,11 +92,14 @@ class Report:
         try:
             if not self._fingerprints:
                 self.path.unlink(missing_ok=True)
-            elif self._replaced:
+            elif self._replaced and not self._failed:
                 self._compact()
-            os.fsync(self._file.fileno())
+            if not self._failed:
+                os.fsync(self._file.fileno())
+        except OSError as e:
+            raise _unwritten(self.path, e) from e
         finally:
-            self._file.close()
+            self._close()
 
     @property
     def rows(self) -> int:
@@ -105,12 +119,15 @@ class Report:
         """
         Whether this device, with this certificate, was done before.
         """
-        known = self._fingerprints.get(_key(ref, source))
+        known = self._fingerprints.get(_key(quoted(ref), quoted(source)))
         return bool(known) and known == _short(fingerprint)
 
     def write(self, rows: Iterable[Row]) -> None:
         """
         Append *rows*; they outlive this process as soon as this returns.
+
+        Raises:
+            ReportError: they cannot be written; what was not is not known to the next run.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -118,27 +135,48 @@ class Report:
             cells = _cells(row, self._to)
             writer.writerow(cells)
             self._count(cells)
-        self._file.write(text.getvalue().encode())
-        self._file.flush()
+        self._append(text.getvalue().encode())
 
-    def _take(self) -> None:
+    def _close(self) -> None:
+        with suppress(OSError):  # what could not be written was said
+            self._file.close()
+
+    def _append(self, data: bytes) -> None:
+        try:
+            self._file.write(data)
+            self._file.flush()
+        except OSError as e:
+            self._failed = True
+            raise _unwritten(self.path, e) from e
+
+    def _lock(self) -> None:
+        if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+            raise UsageError(f"The report {self.path} cannot be written: it is no file.", hint=_OTHER)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
-            raise UsageError(f"Another import is writing the report {self.path}.", hint=_OTHER) from e
+            # one that ended meanwhile may have put a new file in its place
+            mine = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except OSError:
+            mine = False
+        if not mine:
+            raise UsageError(f"Another import is writing the report {self.path}.", hint=_OTHER)
+
+    def _take(self) -> None:
         self._file.seek(0)
-        head = self._file.readline()
+        head = self._file.readline(len(_HEAD))
         if head and head != _HEAD and not _HEAD.startswith(head):
-            raise UsageError(f"{self.path} is no report of an import, or was changed by hand.", hint=_OTHER)
+            raise UsageError(f"{self.path} {_BY_HAND}", hint=_OTHER)
         if head != _HEAD:
             self._file.truncate(0)
-            self._file.write(_HEAD)
-            self._file.flush()
+            self._append(_HEAD)
             return
         whole = self._file.tell()
-        for line, cells in _lines(self._file):
-            if cells is None:
-                break
+        for number, (line, cells) in enumerate(_lines(self._file), 2):
+            if not line.endswith(b"\n"):
+                break  # what a killed run left
+            if cells is None or not _is_ours(cells):
+                # to drop it, and the rows behind it, would be to lose devices
+                raise UsageError(f"{self.path}: line {number} {_BY_HAND}", hint=_OTHER)
             if cells[_TO] != self._to:
                 raise UsageError(
                     f"The report {self.path} is of an import to {cells[_TO]}, not to {self._to}.", hint=_OTHER
@@ -164,15 +202,21 @@ class Report:
             assert cells is not None  # noqa: S101 -- what we wrote ourselves
             last[_key(cells[_REF], cells[_SOURCE])] = at
             at += len(line)
-        fresh = self.path.with_name(f".{self.path.name}.new")
-        with fresh.open("wb") as file:
-            file.write(_HEAD)
-            for offset in last.values():
-                self._file.seek(offset)
-                file.write(self._file.readline())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        path = self.path.resolve()
+        fresh = path.with_name(f".{path.name[:200]}.new")
+        try:
+            with fresh.open("wb") as file:
+                shutil.copymode(path, fresh)
+                file.write(_HEAD)
+                for offset in last.values():
+                    self._file.seek(offset)
+                    file.write(self._file.readline())
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
 
 
 _HEAD = (",".join(COLUMNS) + "\n").encode()
@@ -181,18 +225,35 @@ _REF, _FINGERPRINT, _STATUS, _TO, _SOURCE = map(COLUMNS.index, ("ref", "fingerpr
 
 def _lines(file: BinaryIO) -> Iterator[tuple[bytes, list[str] | None]]:
     """
-    Yield each line with its cells, None for one that was not written whole.
+    Yield each line with its cells, None for one that is no row.
     """
+    csv.field_size_limit(MAX_CELL)
     for line in iter(file.readline, b""):
-        cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
-        yield line, cells if line.endswith(b"\n") and len(cells) == len(COLUMNS) else None
+        try:
+            cells = next(csv.reader([line.decode("utf-8", "replace")]), [])
+        except csv.Error:
+            cells = []
+        yield line, cells if len(cells) == len(COLUMNS) else None
+
+
+def _is_ours(cells: list[str]) -> bool:
+    fingerprint = cells[_FINGERPRINT]
+    return not fingerprint or _FINGERPRINT_OF.fullmatch(fingerprint) is not None
+
+
+def _unwritten(path: Path, error: OSError) -> ReportError:
+    return ReportError(
+        f"The report {path} cannot be written: {error.strerror}.",
+        hint="Make room; the same command goes on where the report ends.",
+    )
 
 
 def _cells(row: Row, to: str) -> list[str]:
     attributes = json.dumps(dict(row.attributes), ensure_ascii=False) if row.attributes else ""
     certificate = base64.b64encode(row.certificate[:_MAX_CERTIFICATE]).decode("ascii")
-    texts = (row.ref, row.name, row.fingerprint, row.status, row.message, to, row.source, attributes)
-    return [*map(one_line, texts), certificate]
+    message = row.message[:_MAX_MESSAGE]
+    texts = (row.ref, row.name, row.fingerprint, row.status, message, to, row.source, attributes)
+    return [*(quoted(one_line(text)) for text in texts), certificate]
 
 
 def _key(ref: str, source: str) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from firstlight import certificates
 from firstlight.errors import CertificateError, FirstlightError, QueuedError
 from firstlight.importing.landing import Landed, Landing
+from firstlight.importing.private_keys import holds_private_key
 from firstlight.importing.report import Report, Row
 from firstlight.manifests import Record
 from firstlight.manifests.report import DONE, NOT_DONE, QUEUED
@@ -153,10 +154,15 @@ def _item(record: Record) -> _Item:
     try:
         certificate = certificates.load(record.certificate)
     except CertificateError as e:
-        return _Item(record, "", record.certificate, e)
+        return _unread(record, e)
     except Exception:  # noqa: BLE001 -- whatever a certificate does to its reader, its neighbours are imported
-        return _Item(record, "", record.certificate, CertificateError("Cannot decode certificate: it cannot be read."))
+        return _unread(record, CertificateError("Cannot decode certificate: it cannot be read."))
     return _Item(record, certificate.fingerprint, certificate.der)
+
+
+def _unread(record: Record, error: CertificateError) -> _Item:
+    # what is kept for the next try comes into the report, which goes where certificates may
+    return _Item(record, "", b"" if holds_private_key(record.certificate) else record.certificate, error)
 
 
 def row_of(record: Record, error: FirstlightError) -> Row:

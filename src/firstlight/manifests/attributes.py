@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from firstlight.errors import UsageError
+from firstlight.errors import ManifestError, UsageError
 from firstlight.identity import Attributes
 
 EVERYTHING = "*"
+# Characters of all of a device's; no cloud takes more, and a report has them in one cell.
+_MAX_CHARACTERS = 48 * 2**10
 # What names such a field is never taken along by `*`: it would be readable by everyone who sees the device.
 _SECRET = re.compile(r"key|secret|password|passwd|encrypt|token|pin$|pbs", re.IGNORECASE)
 
@@ -41,6 +43,9 @@ class Wanted:
 def chosen(fields: Mapping[str, str], wanted: Iterable[Wanted]) -> Attributes:
     """
     Return what of *fields* is *wanted* and not empty, without what `*` must not take.  Case does not matter.
+
+    Raises:
+        ManifestError: no device can have so much; the sentence goes on from "row 3".
     """
     by_name = {name.lower(): (name, value) for name, value in fields.items()}
     found: dict[str, str] = {}
@@ -49,6 +54,8 @@ def chosen(fields: Mapping[str, str], wanted: Iterable[Wanted]) -> Attributes:
             found |= {name: value for name, value in fields.items() if value and not _SECRET.search(name)}
         elif (known := by_name.get(one.field.lower())) and known[1]:
             found[one.name] = known[1]
+    if sum(len(name) + len(value) for name, value in found.items()) > _MAX_CHARACTERS:
+        raise ManifestError(f"has attributes of more than {_MAX_CHARACTERS} characters")
     return tuple(found.items())
 
 

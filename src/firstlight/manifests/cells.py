@@ -33,6 +33,9 @@ def records(
                 f"{path} has no column {' and no column '.join(missing)}.",
                 hint=hint or f"It has: {', '.join(table.columns)}.",
             )
+        if twice := [c for c in (ref_column, certificate_column) if c and known.count(c.lower()) > 1]:
+            # which of them is meant, nobody can know
+            raise UsageError(f"{path} has the column {twice[0]} more than once.")
         attributes.require_known(options.attributes, table.columns, str(path))
         for row in table.rows():
             ref = one_line(row.get(ref_column)) if ref_column else str(row.number)
@@ -42,7 +45,12 @@ def records(
                 yield Record(ref, source=source, error=error)
                 continue
             fields = {name: one_line(value) for name, value in row.cells.items() if name.lower() not in own}
-            yield Record(ref, certificate(cell), source, attributes.chosen(fields, options.attributes))
+            try:
+                chosen = attributes.chosen(fields, options.attributes)
+            except ManifestError as e:
+                yield Record(ref, source=source, error=ManifestError(f"{path}: row {row.number} {e.message}."))
+                continue
+            yield Record(ref, certificate(cell), source, chosen)
 
 
 def certificate(cell: str) -> bytes:

@@ -11,7 +11,10 @@ from typing import Self
 from firstlight.errors import ManifestError, UsageError
 
 # No certificate with its chain comes near.
-_MAX_CELL = 256 * 2**10
+MAX_CELL = 256 * 2**10
+# Lines and headers beyond these are none of a manifest; a file of one endless line must not fill the memory.
+_MAX_LINE = 4 * MAX_CELL
+_MAX_COLUMNS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,21 @@ class Table:
         try:
             # a byte that is no UTF-8 is an error of its row, not of the file
             self._file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-            head = self._file.readline(_MAX_CELL)
+            head = self._file.readline(MAX_CELL)
             self._file.seek(0)
         except OSError as e:
             raise UsageError(f"{path} cannot be read: {e.strerror}.") from e
         # spreadsheets of many countries save "CSV" with semicolons
-        self._reader = csv.reader(self._file, delimiter=max(",;\t", key=head.count), strict=True)
+        lines = iter(lambda: self._file.readline(_MAX_LINE), "")
+        self._reader = csv.reader(lines, delimiter=max(",;\t", key=head.count), strict=True)
         try:
             header = next(self._reader, [])
         except csv.Error as e:
             self._file.close()
             raise UsageError(f"{path}: row 1 is not CSV: {e}.") from e
+        if len(header) > _MAX_COLUMNS:
+            self._file.close()
+            raise UsageError(f"{path}: row 1 names more than {_MAX_COLUMNS} columns.")
         if not _is_text(header):
             self._file.close()
             raise UsageError(f"{path}: row 1 is not UTF-8.", hint="Save it as UTF-8 CSV.")
@@ -73,7 +80,7 @@ class Table:
         """
         Yield every row below the header that has anything in it.
         """
-        csv.field_size_limit(_MAX_CELL)
+        csv.field_size_limit(MAX_CELL)
         number, broken = 1, False
         while True:
             number += 1

@@ -14,9 +14,11 @@ from firstlight.manifests.spool import Kept, Limits, Spool, unpacked
 
 _MAGIC = b"7z\xbc\xaf\x27\x1c"
 OBJECTS = ("E0E0", "E0E1", "E0E2")
-_CERTIFICATES = re.compile(r"(?P<reel>.*)_(?P<object>E0E\w)_Certs\.7z", re.IGNORECASE)
-_KEYS = re.compile(r".*_keys\.7z", re.IGNORECASE)
-_CHIP = re.compile(r"(?P<chip>.+)_(?P<object>E0E\w)\.pem", re.IGNORECASE)
+# a name may have line ends in it, too
+_HOWEVER_WRITTEN = re.IGNORECASE | re.DOTALL
+_CERTIFICATES = re.compile(r"(?P<reel>.*)_(?P<object>E0E\w)_Certs\.7z", _HOWEVER_WRITTEN)
+_KEYS = re.compile(r".*_keys\.7z", _HOWEVER_WRITTEN)
+_CHIP = re.compile(r"(?P<chip>.+)_(?P<object>E0E\w)\.pem", _HOWEVER_WRITTEN)
 # Members of the bundle and of an inner archive, bytes of one member, bytes of all.
 _BUNDLE = Limits(members=64, member=512 * 2**20, total=1024 * 2**20)
 _INNER = Limits(members=2_000_000, member=64 * 2**10, total=1024 * 2**20)

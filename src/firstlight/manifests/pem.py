@@ -11,9 +11,9 @@ from pathlib import Path
 
 from firstlight import certificates
 from firstlight.certificates import Certificate
-from firstlight.errors import CertificateError, UsageError
+from firstlight.errors import CertificateError, ManifestError, UsageError
 from firstlight.manifests.format import Format, Options, Sample
-from firstlight.manifests.pem_blocks import blocks
+from firstlight.manifests.pem_blocks import blocks, holds_only_a_key
 from firstlight.manifests.record import Record, one_line
 
 FILES = {".pem", ".crt", ".cer", ".der"}
@@ -45,14 +45,24 @@ def read(path: Path, options: Options) -> Iterator[Record]:
     Yield a record per device of the file, or of the certificate files of the folder, at *path*.
 
     The ref of a file's only device is the file's stem; of several it is the stem and the device's number.
-    Files that hold no certificate, such as keys, are passed over in a folder.
+    Files that hold only a key are passed over in a folder; others without a certificate are errors.
 
     Raises:
         UsageError: *path* cannot be read.
     """
     del options
-    for file in files_of(path) if path.is_dir() else [path]:
-        yield from _file(file)
+    if not path.is_dir():
+        yield from _file(path)
+        return
+    for file in files_of(path):
+        empty = True
+        for record in _file(file):
+            empty = False
+            yield record
+        if empty and not holds_only_a_key(file):
+            # cut to nothing on its way, perhaps: it is somebody's
+            error = ManifestError(f"{file} holds no certificate.")
+            yield Record(one_line(file.stem), source=one_line(file.name), error=error)
 
 
 @dataclass(slots=True)

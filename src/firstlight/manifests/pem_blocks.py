@@ -31,7 +31,21 @@ def blocks(path: Path) -> Iterator[bytes]:
             if start == _DER:
                 yield file.read(MAX_CERTIFICATE)
                 return
-            yield from _blocks(file)
+            yield from _blocks(iter(lambda: file.readline(MAX_CERTIFICATE), b""))
+    except OSError as e:
+        raise UsageError(f"{path} cannot be read: {e.strerror}.") from e
+
+
+def holds_only_a_key(path: Path) -> bool:
+    """
+    Whether the file at *path*, which has no certificate in its PEM, has a key.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return b"KEY-----" in file.read(MAX_CERTIFICATE)
     except OSError as e:
         raise UsageError(f"{path} cannot be read: {e.strerror}.") from e
 

@@ -17,6 +17,23 @@ COLUMNS = ("ref", "name", "fingerprint", "status", "message", "to", "source", "a
 DONE = "SUCCESS"
 QUEUED = "QUEUED"
 NOT_DONE = "ERROR"
+# With one of these a spreadsheet takes a cell for a formula, and works it out; an apostrophe makes it a text.
+_FORMULAS = ("=", "+", "-", "@")
+_TEXT = "'"
+
+
+def quoted(text: str) -> str:
+    """
+    Return *text* as a cell that no spreadsheet takes for a formula: a manifest's maker may have written it.
+    """
+    return _TEXT + text if text.startswith((*_FORMULAS, _TEXT)) else text
+
+
+def unquoted(cell: str) -> str:
+    """
+    Return what `quoted` was given.
+    """
+    return cell.removeprefix(_TEXT)
 
 
 def read(path: Path, options: Options) -> Iterator[Record]:
@@ -43,10 +60,12 @@ def read(path: Path, options: Options) -> Iterator[Record]:
 
 
 def _record(path: Path, row: Row) -> Record:
-    ref, source = one_line(row.get("ref")), one_line(row.get("source")) or f"{path.name} row {row.number}"
+    ref, source = (one_line(unquoted(row.get(name))) for name in ("ref", "source"))
+    source = source or f"{path.name} row {row.number}"
     cell = row.get("certificate")
     if not cell:
-        return Record(ref, source=source, error=ManifestError(row.get("message") or f"{path}: it has no certificate."))
+        message = unquoted(row.get("message")) or f"{path}: it has no certificate."
+        return Record(ref, source=source, error=ManifestError(message))
     try:
         attributes = json.loads(row.get("attributes") or "{}")
         found = tuple((str(name), str(value)) for name, value in attributes.items())

@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Any, Self
 
+from firstlight.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -80,10 +82,19 @@ class Spool:
             while left:
                 self._file.seek(at)
                 piece = self._file.read(min(left, 2**20))
-                file.write(piece)
+                with _room():
+                    file.write(piece)
                 left, at = left - len(piece), at + len(piece)
-            file.seek(0)
+            with _room():
+                file.seek(0)
             yield file
+
+    def require_room_beside(self, size: int) -> None:
+        """
+        Return only if *size* bytes of members that are passed over are within the limit, as they are unpacked too.
+        """
+        if size > self._limits.total:
+            raise TooLargeError(f"unpacked it is larger than {self._limits.total} bytes")
 
     def begun(self, name: str) -> Kept:
         if len(self.kept) >= self._limits.members:
@@ -100,10 +111,22 @@ class Spool:
             kept.too_large = True
         if kept.too_large:
             return
-        self._file.seek(self._end)
-        self._file.write(data)
+        with _room():
+            self._file.seek(self._end)
+            self._file.write(data)
         kept.size += len(data)
         self._end += len(data)
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as e:
+        raise UsageError(
+            f"Scratch files cannot be written to {tempfile.gettempdir()}: {e.strerror}.",
+            hint="Make room, or name another folder with TMPDIR.",
+        ) from e
 
 
 def unpacked(archive: Path | IO[bytes], spool: Spool, *, only: Callable[[str], bool]) -> str:
@@ -111,6 +134,9 @@ def unpacked(archive: Path | IO[bytes], spool: Spool, *, only: Callable[[str], b
     Unpack the members of *archive* whose name *only* is true for into *spool*; return what went wrong, "" if nothing.
 
     A member is in the spool whole or not at all, in the archive's order.
+
+    Raises:
+        UsageError: there is no room for scratch files.
     """
     # an import of 0.1 s that the other formats need not
     import py7zr  # noqa: PLC0415
@@ -122,8 +148,12 @@ def unpacked(archive: Path | IO[bytes], spool: Spool, *, only: Callable[[str], b
         # given as a file, not as a path: then it is unpacked in one thread, and members do not interleave
         with _opened(archive) as file, py7zr.SevenZipFile(file) as opened:
             names = [name for name in opened.getnames() if only(name)]
+            wanted = set(names)
+            spool.require_room_beside(sum(f.uncompressed for f in opened.files if f.filename not in wanted))
             if names:
                 opened.extract(targets=names, factory=_factory(spool))
+    except UsageError:
+        raise
     except TooLargeError as e:
         problem = str(e)
     except PasswordRequired:
