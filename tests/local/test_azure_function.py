@@ -126,6 +126,23 @@ def test_what_nobody_of_us_wrote_is_laid_aside(app: App) -> None:
         time.sleep(0.2)
 
 
+def test_what_fails_is_put_off_and_costs_the_host_nothing(app: App) -> None:
+    """
+    An event that names no manifest; what comes after it is read (below), by the same host.
+    """
+    operator, url = _token(app), f"{app.azure.queue_url.rpartition('/')[0]}/uploads"
+    text = base64.b64encode(b"{}").decode()
+    _storage(
+        app, operator, "POST", f"{url}/messages", f"<QueueMessage><MessageText>{text}</MessageText></QueueMessage>"
+    )
+
+    deadline = time.monotonic() + PATIENCE
+    while "A message of uploads failed" not in (log := (app.folder / "function" / "function.log").read_text("utf-8")):
+        assert time.monotonic() < deadline, log
+        time.sleep(0.2)
+    assert "shutting down" not in log
+
+
 def test_an_uploaded_manifest_is_queued_reported_and_done(app: App) -> None:
     """
     One row per device in the report: queued, or why not; in the end each device is there, with its tags.

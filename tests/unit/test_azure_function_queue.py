@@ -5,11 +5,11 @@ The laptop's queue trigger keeps a message until its function returns, and lays 
 import asyncio
 from typing import Any
 
-from firstlight.errors import UnfinishedError
+from firstlight.errors import RegistryError, UnfinishedError
 from firstlight.local.azure_cloud.function_queue import QueueTrigger
 from firstlight.queues.azure_storage import Taken
 
-_LIMITS = {"batchSize": 2, "newBatchThreshold": 1, "maxDequeueCount": 5}
+_LIMITS = {"batchSize": 2, "newBatchThreshold": 1, "maxDequeueCount": 5, "visibilityTimeout": "00:05:00"}
 
 
 class _Queue:
@@ -19,10 +19,12 @@ class _Queue:
 
     name = "devices"
 
-    def __init__(self, *messages: Taken, failures: int = 0) -> None:
+    def __init__(self, *messages: Taken, failures: int = 0, forbidden: bool = False) -> None:
         self.waiting = list(messages)
         self.failures = failures
+        self.forbidden = forbidden
         self.deleted: list[str] = []
+        self.hidden: list[tuple[str, float]] = []
         self.poison: list[str] = []
         self.empty = asyncio.Event()
 
@@ -41,6 +43,11 @@ class _Queue:
 
     async def delete(self, message: Taken, **_: Any) -> None:
         self.deleted.append(message.id)
+
+    async def hide(self, message: Taken, *, seconds: float, deadline: float) -> None:
+        if self.forbidden:
+            raise RegistryError("Not allowed.")
+        self.hidden.append((message.id, seconds))
 
 
 def _message(number: int, dequeued: int = 1) -> Taken:
@@ -79,21 +86,32 @@ def test_every_message_is_worked_on_and_deleted() -> None:
 
 def test_a_message_whose_function_fails_is_kept() -> None:
     """
-    It comes again by itself; its neighbours are done.
+    It comes again in a while; its neighbours are done.
     """
     queue = _Queue(*map(_message, range(3)))
 
     _run(queue, failing="text 1")
 
     assert ["0", "2"] == sorted(queue.deleted)
+    assert [("1", 300.0)] == queue.hidden
     assert [] == queue.poison
+
+
+def test_a_host_that_may_not_put_a_message_off_ends_with_all_that_is_under_way() -> None:
+    """
+    As Azure's does (QueueProcessor, ReleaseMessageAsync): an innocent neighbour is neither done nor deleted.
+    """
+    queue = _Queue(_message(0), _message(1), forbidden=True)
+
+    assert ["text 0", "text 1"] == _run(queue, failing="text 1")
+    assert [] == queue.deleted == queue.hidden
 
 
 def test_what_came_too_often_is_laid_aside() -> None:
     """
-    Unread, and deleted only then.
+    After the last failure at once, or else unread; and deleted only then.
     """
-    queue = _Queue(_message(1, dequeued=6), _message(2, dequeued=5))
+    queue = _Queue(_message(1, dequeued=6), _message(2, dequeued=5), _message(3, dequeued=5))
 
-    assert ["text 2"] == _run(queue)
-    assert (["text 1"], ["1", "2"]) == (queue.poison, sorted(queue.deleted))
+    assert ["text 2", "text 3"] == _run(queue, failing="text 3")
+    assert (["text 1", "text 3"], ["1", "2", "3"]) == (queue.poison, sorted(queue.deleted))

@@ -25,7 +25,7 @@ from firstlight.queues.azure_storage_calls import MissingError, StorageCalls
 # What the Functions host calls the queue for messages that failed too often.
 POISON = "-poison"
 SENDER, PROCESSOR = "Storage Queue Data Message Sender", "Storage Queue Data Message Processor"
-READER = "Storage Queue Data Reader"
+READER, CONTRIBUTOR = "Storage Queue Data Reader", "Storage Queue Data Contributor"
 # Bytes before base64; 64 KB after it.
 _MOST_BYTES = 48 * 1024
 # As many as a bulk call of a hub carries.
@@ -150,6 +150,18 @@ class StorageQueue:
         # Gone already, when an answer was lost.
         with suppress(MissingError):
             await self._calls.call("DELETE", path, {"popreceipt": message.receipt}, role=PROCESSOR, deadline=deadline)
+
+    async def hide(self, message: Taken, *, seconds: float, deadline: float) -> None:
+        """
+        Let *message* be seen again in *seconds* from now; only whoever may change messages may.
+
+        Raises:
+            RegistryError: it comes again when it would have.
+        """
+        path, query = f"/{self.name}/messages/{message.id}", {"popreceipt": message.receipt}
+        await self._calls.call(
+            "PUT", path, query | {"visibilitytimeout": f"{seconds:.0f}"}, role=CONTRIBUTOR, deadline=deadline
+        )
 
     async def count(self, *, poison: bool = False, deadline: float) -> int:
         """

@@ -10,7 +10,7 @@ from firstlight.errors import FirstlightError
 from firstlight.queues.azure_storage import StorageQueue, Taken
 
 _LOG = logging.getLogger(__name__)
-# As the host hides them: ten minutes, which it would renew if it had the role for that.
+# As the host hides them: ten minutes, which it renews for a function that takes longer; ours must not.
 _HIDDEN = 600.0
 # Seconds between two looks into an empty queue, and for one call.
 _LOOK, _CALL = 0.5, 10.0
@@ -29,6 +29,7 @@ class QueueTrigger:
         self._batch = int(limits.get("batchSize", 16))
         self._threshold = int(limits.get("newBatchThreshold", self._batch // 2))
         self._most = int(limits.get("maxDequeueCount", 5))
+        self._pause = _seconds(str(limits.get("visibilityTimeout", "00:00:00")))
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -60,14 +61,32 @@ class QueueTrigger:
         return taken
 
     async def _one(self, message: Taken) -> None:
+        done = message.dequeued <= self._most and await self._worked(message)
         try:
-            if message.dequeued > self._most:
+            if not done and message.dequeued < self._most:
+                await self._queue.hide(message, seconds=self._pause, deadline=_soon())
+                return
+            if not done:
                 await self._queue.send(message.text, poison=True, deadline=_soon())
-            else:
-                await self._work(message.id, message.text)
             await self._queue.delete(message, deadline=_soon())
+        except FirstlightError as e:
+            # The host ends when it cannot tell the queue, and is started anew; what is under way comes again.
+            _LOG.error("The host is shutting down: %s", e)
+            for other in self._running - {asyncio.current_task()}:
+                other.cancel()
+
+    async def _worked(self, message: Taken) -> bool:
+        try:
+            await self._work(message.id, message.text)
         except Exception as e:  # noqa: BLE001 -- the message comes again, and the others are not its business
             _LOG.error("A message of %s failed: %s", self._queue.name, type(e).__name__)
+            return False
+        return True
+
+
+def _seconds(span: str) -> float:
+    hours, minutes, seconds = map(float, span.split(":"))
+    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _soon() -> float:
