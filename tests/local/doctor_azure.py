@@ -24,6 +24,8 @@ from firstlight.doctor.azure_gathering import Site
 from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Diagnosis
 from firstlight.identity import NamingRule
+from firstlight.lifecycle import azure_retire
+from firstlight.lifecycle.azure_calls import calls_of
 from firstlight.local.azure_addresses import AzureAddresses
 from firstlight.local.laptop_azure import AzureOnLaptop
 from firstlight.verify.azure_target import Papers
@@ -115,6 +117,10 @@ class Bench:
     def enroll(self, name: str, certificate: Certificate, *, enabled: bool = True) -> None:
         x509 = {"clientCertificates": {"primary": {"certificate": certificate.pem}}}
         self._enroll("enrollments", "registrationId", name, x509, enabled=enabled)
+
+    def retire(self, name: str) -> None:
+        calls = calls_of(self.azure, self.region, hub_host=self.addresses.hub, dps_host=self.addresses.dps)
+        assert azure_retire.retire(calls, name, also="", forget=False, really=True).ok
 
     def register(self, name: str, certificate: Certificate | None = None, *, kind: str = "", **more: Any) -> None:
         """

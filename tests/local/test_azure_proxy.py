@@ -7,12 +7,15 @@ import http.client
 import json
 import socket
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from firstlight.local.azure_addresses import AzureAddresses
 from firstlight.local.azure_cloud.process import AzureProcess
+from firstlight.verify.reach import look
+from firstlight.verify.target import Target
 from tests.local import processes
 
 IDS = {"subscription": "11111111-2222-4333-8444-555555555555", "tenant": "22222222-2222-4333-8444-555555555555"}
@@ -20,6 +23,28 @@ IDS = {"subscription": "11111111-2222-4333-8444-555555555555", "tenant": "222222
 
 def port_of(azure: AzureAddresses) -> int:
     return int(azure.proxy_url.rpartition(":")[2])
+
+
+def test_another_kind_of_server_is_no_proxy() -> None:
+    """
+    What it says instead is told, harmlessly.
+    """
+    target = Target(endpoint="hub.example", port=8883, cert_pem=b"", key_pem=b"", client_id="")
+
+    def answer() -> None:
+        client, _ = server.accept()
+        with client:
+            client.recv(1000)
+            client.sendall(b"SSH-2.0-Other\x1b[31m\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as thread:
+        thread.submit(answer)
+        error = look(target, 10.0, ("127.0.0.1", server.getsockname()[1]))
+
+    assert error is not None
+    assert "through the proxy" in error.message
+    assert "SSH-2.0-Other" in error.message
+    assert error.message.isprintable()
 
 
 def connect(azure: AzureAddresses, target: str, tail: str = "\r\n\r\n") -> str:

@@ -109,6 +109,14 @@ def own_disabled(laptop: Bench) -> Shown:
     return shown
 
 
+def was_retired(laptop: Bench) -> Shown:
+    shown = enrolled(laptop)
+    leaf = shown.papers.chain[0]
+    laptop.register(str(leaf.common_name), leaf)
+    laptop.retire(str(leaf.common_name))
+    return shown
+
+
 def own_of_another(laptop: Bench) -> Shown:
     shown = enrolled(laptop)
     name = str(shown.papers.chain[0].common_name)
@@ -232,6 +240,7 @@ SITUATIONS = (
         Why.DISABLED,
         own_disabled,
     ),
+    Situation("the device was retired", "enrollment-disabled", Why.DISABLED, was_retired),
     Situation(
         "its own enrollment is of another certificate",
         "enrollment-of-another",
@@ -279,7 +288,11 @@ def test_the_first_cause_is_the_right_one(laptop: Bench, situation: Situation) -
         assert f"REFUSED {situation.why}:" in laptop.last_refusal
 
 
-MENDED = [s for s in SITUATIONS if s.code in {"ca-not-verified", "no-enrollment-group", "device-disabled"}]
+MENDED = [
+    s
+    for s in SITUATIONS
+    if s.code in {"ca-not-verified", "no-enrollment-group", "device-disabled"} or s.build is was_retired
+]
 
 
 @pytest.mark.parametrize("situation", MENDED, ids=[s.sentence for s in MENDED])

@@ -2,6 +2,8 @@
 Does the DPS take this device: an enrollment of its own, a group of its CA, and a hub to send it to?
 """
 
+import shlex
+
 from firstlight.doctor.azure_case import AzureCase, Dps, Enrollment
 from firstlight.doctor.azure_chain import is_of
 from firstlight.doctor.azure_trust import met, rungs
@@ -14,10 +16,17 @@ def individual_disabled(case: AzureCase) -> Found | Fine | None:
         return None
     if own.enabled:
         return Fine(f"The individual enrollment {own.name} is enabled.")
+    if _has_no_certificate(own):
+        return Found(
+            f"The individual enrollment {own.name} is disabled and has no certificate, as that of a retired device; it "
+            "goes before every group.",
+            (f"firstlight devices retire {shlex.quote(own.name)} --forget --yes --cloud azure {case.at}",),
+            "That lets the device come back by itself: ask who retired it and why first.",
+        )
     return Found(
         f"The individual enrollment {own.name} is disabled, and goes before every group.",
         (_update(case, own, "--provisioning-status enabled"),),
-        "A device that was retired is kept out by one: ask who did it and why first.",
+        "Somebody disabled it: ask who did it and why first.",
     )
 
 
@@ -25,9 +34,18 @@ def of_another_certificate(case: AzureCase) -> Found | None:
     dps = _dps(case)
     if dps is None or (own := dps.enrollment.value) is None or own.thumbprint == case.device.certificate.fingerprint:
         return None
+    if _has_no_certificate(own):
+        if not own.enabled:
+            # that of a retired device is a cause before this one
+            return None
+        return Found(
+            f"The individual enrollment {own.name} is not by a certificate, and goes before every group.",
+            (f"az iot dps enrollment delete {case.in_dps} --enrollment-id {own.name}",),
+            "Another device may use it by its key, or its TPM: then issue this one a certificate of another name.",
+        )
     return Found(
-        f"The individual enrollment {own.name} is of the certificate {own.thumbprint[:16] or 'of another kind'}…, and "
-        "goes before every group.",
+        f"The individual enrollment {own.name} is of the certificate {own.thumbprint[:16] or 'of a CA'}…, and goes "
+        "before every group.",
         (_update(case, own, f"--certificate-path {case.device.file}"),),
         "Or delete it, if a group is to take the device: az iot dps enrollment delete.",
     )
@@ -82,6 +100,10 @@ def not_linked(case: AzureCase) -> Found | Fine | None:
             (f"firstlight azure deploy {case.at}", f"az iot dps linked-hub list {case.in_dps}"),
         )
     return Fine(f"{dps.name} sends devices to {', '.join(linked)}.")
+
+
+def _has_no_certificate(own: Enrollment) -> bool:
+    return not (own.thumbprint or own.ca_name or own.subject)
 
 
 def _update(case: AzureCase, own: Enrollment, what: str) -> str:

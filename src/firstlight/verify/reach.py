@@ -48,8 +48,10 @@ def look(target: Door, seconds: float, proxy: tuple[str, int] | None = None) -> 
     """
     try:
         tcp = _tunnel(target, seconds, *proxy) if proxy else _reach(target, seconds)
-    except OSError as e:
-        return _unreached(e, target) if proxy is None else _untunnelled(e, target, *proxy)
+    except ValueError:  # UnicodeError among them: a label is empty or too long, before anybody is asked
+        return _no_name(target.endpoint, *(proxy or ())[:1])
+    except (OSError, http.client.HTTPException) as e:
+        return _untunnelled(e, target, *proxy) if proxy else _unreached(e, target)
     with tcp:
         try:
             with _context(target).wrap_socket(tcp, server_hostname=target.endpoint):
@@ -58,6 +60,8 @@ def look(target: Door, seconds: float, proxy: tuple[str, int] | None = None) -> 
             return _distrusted(e, target)
         except OSError as e:
             return _unshaken(e, target)
+        except ValueError:  # a proxy took it, and TLS does not
+            return _no_name(target.endpoint)
 
 
 def _reach(target: Door, seconds: float) -> socket.socket:
@@ -76,10 +80,16 @@ def _tunnel(target: Door, seconds: float, host: str, port: int) -> socket.socket
     return tcp
 
 
-def _untunnelled(error: OSError, target: Door, host: str, port: int) -> SessionError:
+def _no_name(*names: str) -> SessionError:
+    return SessionError(f"{harmless(' or '.join(names))} cannot be the name of a host", reason=Reason.NAME)
+
+
+def _untunnelled(error: Exception, target: Door, host: str, port: int) -> SessionError:
     where = f"{target.endpoint}:{target.port} through the proxy {host}:{port}"
     reason = Reason.PORT if isinstance(error, ConnectionRefusedError) else Reason.UNREACHABLE
-    return SessionError(f"{where} cannot be reached: {harmless(str(error.strerror or error))}", reason=reason)
+    return SessionError(
+        f"{where} cannot be reached: {harmless(str(getattr(error, 'strerror', '') or error))}", reason=reason
+    )
 
 
 def _context(target: Door) -> ssl.SSLContext:
@@ -92,7 +102,7 @@ def _context(target: Door) -> ssl.SSLContext:
     return context
 
 
-def _unreached(error: OSError, target: Door) -> SessionError:
+def _unreached(error: Exception, target: Door) -> SessionError:
     where = f"{target.endpoint}:{target.port}"
     match error:
         case socket.gaierror():
@@ -101,7 +111,9 @@ def _unreached(error: OSError, target: Door) -> SessionError:
             return SessionError(f"{where} refuses TCP connections", reason=Reason.PORT)
         case TimeoutError():
             return SessionError(f"{where} does not answer", reason=Reason.UNREACHABLE)
-    return SessionError(f"{where} cannot be reached: {error.strerror or error}", reason=Reason.UNREACHABLE)
+    return SessionError(
+        f"{where} cannot be reached: {getattr(error, 'strerror', '') or error}", reason=Reason.UNREACHABLE
+    )
 
 
 def _unshaken(error: OSError, target: Door) -> SessionError | None:
