@@ -124,7 +124,7 @@ class Interop:
         later = prefer.wants(prefer.RESPOND_ASYNC, request.headers.get("prefer", ""))
         outcomes = await provision(
             candidates,
-            Later() if later else self.registry,
+            Later(self.registry) if later else self.registry,
             admission=self.admission,
             now=self.now,
             deadline=_with_reserve(deadline),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from firstlight.errors import FirstlightError, NotAttemptedError, QueuedError, RequestError, UnfinishedError
 from firstlight.identity import Attributes, DeviceIdentity
@@ -52,13 +52,29 @@ def waiting_of(outcome: Outcome) -> Waiting | None:
     return Waiting(outcome.ref, who.pem, who.fingerprint, who.attributes)
 
 
-class Later:
+@runtime_checkable
+class Expecting(Protocol):
     """
-    A registry that leaves every device to the queue.
+    A registry that has something to do for devices long before it is their turn.
     """
 
+    async def expect(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> None:
+        """
+        Hear that *devices* will be registered; done or not by *deadline* (the running loop's clock), raise nothing.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """
+    A registry that leaves every device to the queue, for *registry* to register it then.
+    """
+
+    registry: Registry
+
     async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
-        del deadline
+        if isinstance(self.registry, Expecting):
+            await self.registry.expect(devices, deadline=deadline)
         error = NotAttemptedError("Failed creating and registering thing: it is for the queue.", hint="Push again.")
         return [Registration(error=error)] * len(devices)
 

@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 
 from firstlight.certificates import Certificate
-from firstlight.errors import InactiveError, NameTakenError, RegistryError, SettingsError, UnfinishedError
+from firstlight.errors import (
+    InactiveError,
+    NameTakenError,
+    NotAttemptedError,
+    RegistryError,
+    SettingsError,
+    UnfinishedError,
+)
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.inspection import Sought, Standing
+from firstlight.overflow import Later
 from firstlight.provision import Registration
 from firstlight.registries.announcing import AnnouncingRegistry
 from firstlight.registries.aws_announcements import Announcement
@@ -253,6 +261,23 @@ def test_a_device_that_came_before_its_push_is_let_in_later(
         )
         assert kind is type(made.error)
         assert (kind is UnfinishedError) == bool(world.items)
+
+    run(test())
+
+
+def test_a_device_that_only_the_queue_provisions_is_announced_at_once(factory: Factory) -> None:
+    """
+    With respond-async its turn may be hours away, and it may connect before.
+    """
+
+    async def test() -> None:
+        world = World()
+        inner = _Inner(world)
+        registry = AnnouncingRegistry(inner, world.announcements(), inner, clock=NOW.timestamp)
+        (device,) = identities(factory.leaf())
+        (made,) = await Later(registry).register([device], deadline=soon())
+        assert isinstance(made.error, NotAttemptedError)
+        assert {"S": device.name} == world.items[device.fingerprint]["thingName"]
 
     run(test())
 

@@ -55,16 +55,7 @@ class AnnouncingRegistry:
         """
         See `firstlight.provision.Registry`.
         """
-        expires = int(self._clock()) + _LIFETIME
-        now = asyncio.get_running_loop().time()
-        announced = await self._announcements.announce(
-            [
-                Announcement(fingerprint=d.fingerprint, name=d.name, attributes=d.attributes, expires=expires)
-                for d in devices
-            ],
-            deadline=now + (deadline - now) * _SHARE,
-        )
-        _log("announced", announced.values())
+        announced = await self._announce(devices, deadline)
         done = await self._registry.register(devices, deadline=deadline)
         pairs = list(zip(devices, done, strict=True))
         done = [_awaited(made) if announced[device.fingerprint] is None else made for device, made in pairs]
@@ -72,6 +63,12 @@ class AnnouncingRegistry:
         settled = [d.fingerprint for (d, _), made in zip(pairs, done, strict=True) if _is_settled(made)]
         _log("withdrawn", (await self._announcements.withdraw(settled, deadline=deadline)).values())
         return done
+
+    async def expect(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> None:
+        """
+        See `firstlight.overflow.Expecting`: whoever connects before the queue comes to it is let in.
+        """
+        await self._announce(devices, deadline)
 
     async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> Sequence[Standing]:
         """
@@ -85,6 +82,19 @@ class AnnouncingRegistry:
         """
         await self._registry.close()
         await self._connections.close()
+
+    async def _announce(self, devices: Sequence[DeviceIdentity], deadline: float) -> dict[str, FirstlightError | None]:
+        expires = int(self._clock()) + _LIFETIME
+        now = asyncio.get_running_loop().time()
+        announced = await self._announcements.announce(
+            [
+                Announcement(fingerprint=d.fingerprint, name=d.name, attributes=d.attributes, expires=expires)
+                for d in devices
+            ],
+            deadline=now + (deadline - now) * _SHARE,
+        )
+        _log("announced", announced.values())
+        return announced
 
 
 def _is_settled(made: Registration) -> bool:
