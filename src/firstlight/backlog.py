@@ -17,6 +17,9 @@ from firstlight.errors import (
 from firstlight.overflow import attempts_of, decode, work_off
 from firstlight.provision import Admission, Candidate, Outcome, Registry
 
+# What AWS IoT calls a device that it is just now provisioning by itself, or could not provision.
+_PENDING = "PENDING_ACTIVATION"
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -98,9 +101,11 @@ def comes_again(outcome: Outcome) -> bool:
     """
     Return whether another try, now or when an operator has lifted what stands in its way, may help *outcome*.
     """
-    return outcome.error is not None and not isinstance(
-        outcome.error, CertificateError | IdentityError | NameTakenError | InactiveError
-    )
+    error = outcome.error
+    if isinstance(error, InactiveError):
+        # Nobody switched it off: it connected before its turn, and may be ACTIVE in a second.
+        return error.status == _PENDING
+    return error is not None and not isinstance(error, CertificateError | IdentityError | NameTakenError)
 
 
 async def work(

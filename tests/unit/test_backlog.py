@@ -99,6 +99,8 @@ def test_what_can_never_work_is_done_and_said(factory: Factory) -> None:
         (IdentityError("x"), False),
         (NameTakenError.of("x"), False),
         (InactiveError.of("REVOKED"), False),
+        (InactiveError.of("INACTIVE"), False),
+        (InactiveError.of("PENDING_ACTIVATION"), True),
         (ThrottledError("x"), True),
         (QueuedError.of(), True),
         (RegistryError("AWS does not allow iot:CreateThing here."), True),
@@ -106,7 +108,7 @@ def test_what_can_never_work_is_done_and_said(factory: Factory) -> None:
 )
 def test_refusals_that_an_operator_can_lift_come_again(*, error: FirstlightError | None, again: bool) -> None:
     """
-    A missing permission or policy is mended while the device waits.
+    A missing permission or policy is mended while the device waits, and who connected before its turn comes in.
     """
     assert again == comes_again(Outcome("a", error=error))
 
