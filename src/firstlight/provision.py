@@ -113,7 +113,11 @@ async def provision(
         identified.append((candidate.ref, _identify(candidate, admission, now())))
         if position % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
-    devices = {who.fingerprint: who for _, who in identified if isinstance(who, DeviceIdentity)}
+    devices: dict[str, DeviceIdentity] = {}
+    for _, who in identified:
+        # A push gives no attributes; a manifest that has the device too may.
+        if isinstance(who, DeviceIdentity) and (who.attributes or who.fingerprint not in devices):
+            devices[who.fingerprint] = who
     registrations = await _register(devices.values(), registry, deadline)
     return [_outcome(ref, who, registrations) for ref, who in identified]
 

@@ -1,11 +1,26 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from firstlight.errors import CertificateError, InactiveError, ThrottledError
 from firstlight.identity import DeviceIdentity, NamingRule
 from firstlight.provision import Admission, Candidate, Outcome, Registration, provision
 from firstlight.registries.memory import MemoryRegistry
 from tests.factory import Factory, at_noon
+
+
+class _Listening(MemoryRegistry):
+    """
+    Remembers whom it was asked to register.
+    """
+
+    def __init__(self, asked: list[DeviceIdentity]) -> None:
+        super().__init__()
+        self._asked = asked
+
+    async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
+        self._asked += devices
+        return await super().register(devices, deadline=deadline)
 
 
 def _provision(candidates: Sequence[Candidate], registry: MemoryRegistry) -> list[Outcome]:
@@ -55,6 +70,20 @@ def test_one_certificate_twice_is_one_device_answered_twice(factory: Factory) ->
     assert ["r0", "again", "r0"] == [o.ref for o in outcomes]
     assert ["ok"] * 3 == _codes(outcomes)
     assert 1 == len(registry.devices)
+
+
+def test_of_one_certificate_twice_the_one_with_attributes_counts(factory: Factory) -> None:
+    """
+    A worker may find it in a manifest's message and in a push's, in any order.
+    """
+    (plain,) = factory.candidates(1)
+    rich = replace(plain, attributes=(("site", "north"),))
+
+    for both in ([plain, rich], [rich, plain]):
+        asked: list[DeviceIdentity] = []
+        _provision(both, _Listening(asked))
+
+        assert [rich.attributes] == [device.attributes for device in asked]
 
 
 def test_a16_of_two_certificates_with_one_serial_one_is_refused(factory: Factory) -> None:
