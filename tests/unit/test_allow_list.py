@@ -4,10 +4,13 @@ The allow-list of first connects: who comes in, what is made of them, and who st
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from firstlight import pki
 from firstlight.certificates import Certificate
 from firstlight.errors import RegistryError, RequestError
 from firstlight.first_connect import event
@@ -16,6 +19,7 @@ from firstlight.jitp import meaning, template
 from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_operations import Call
 from tests.factory import NOW, Factory
+from tests.faults import virtual_time
 from tests.first_connect_world import TEMPLATE, Thing, World
 
 
@@ -135,6 +139,7 @@ def test_what_an_operator_switched_off_stays_off(world: World, factory: Factory,
         verdict = await world.admits(event)
         assert (Outcome.REFUSED, True) == (verdict.outcome, status in verdict.reason)
         assert (status, {}) == (world.status(leaf), world.things)
+        assert [leaf.fingerprint] == list(world.items)
 
     run(test())
 
@@ -232,6 +237,42 @@ def test_a_certificate_of_no_ca_of_the_region_stays_out(world: World, factory: F
         assert "PENDING_ACTIVATION" == world.status(leaf)
 
     run(test())
+
+
+def test_an_event_that_names_another_ca_brings_nobody_in(world: World, factory: Factory) -> None:
+    """
+    Not even one of the same key and name, as a renewed CA is: AWS IoT says whose the certificate is, not the event.
+    """
+
+    async def test() -> None:
+        renewed = pki.create_ca(factory.name, key=factory.key, now=NOW + timedelta(days=1))
+        world.registers(renewed)
+        leaf = factory.leaf("device-1")
+        event = replace(world.connects(leaf, factory.ca), ca_id=renewed.fingerprint)
+        await world.announced(leaf)
+        verdict = await world.admits(event)
+        assert (Outcome.REFUSED, {}) == (verdict.outcome, world.things)
+        assert "the event names" in verdict.reason
+
+    run(test())
+
+
+def test_a_ca_that_is_switched_off_brings_nobody_in_a_minute_later(world: World, factory: Factory) -> None:
+    """
+    For a minute it is not asked about again, since the quota of that question is small.
+    """
+
+    async def test() -> None:
+        allow_list, clock = world.allow_list(), asyncio.get_running_loop().time
+        for seconds, expected in ((0, Outcome.ADMITTED), (61, Outcome.REFUSED)):
+            await asyncio.sleep(seconds)
+            leaf = factory.leaf(f"device-{seconds}")
+            await world.announced(leaf)
+            event = world.connects(leaf, factory.ca)
+            assert expected == (await allow_list.admit(event, deadline=clock() + 20)).outcome
+            _stop(world, factory.ca)
+
+    virtual_time.run(test())
 
 
 def test_a_ca_that_names_our_template_still_is_ours(world: World, factory: Factory) -> None:

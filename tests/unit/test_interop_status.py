@@ -178,6 +178,19 @@ def test_what_this_process_queued_is_called_queued_until_it_is_ready(factory: Fa
     assert ["INCOMPLETE", "READY", "INCOMPLETE"] == [said[0]["status"] for said in (later, ready, after)]
 
 
+def test_who_was_pushed_again_is_queued_no_more(factory: Factory) -> None:
+    """
+    Switched off afterwards, it is what the registry says, and nobody waits for the queue.
+    """
+    leaf = factory.leaf()
+    interop = _interop(_Scripted(Standing(Condition.INCOMPLETE, ("certificate is INACTIVE",))))
+    push = json.dumps({"action": "provision", "certs": [_cert("a", leaf.pem)]}).encode()
+    assert 202 == _ask(interop, push, prefer="respond-async").status
+    assert 200 == _ask(interop, push).status
+
+    assert "INCOMPLETE" == _status(interop, {"ref": "a", "fingerprint": leaf.fingerprint})[0]["status"]
+
+
 @pytest.mark.parametrize("body", [b'{"action":"status"}', b'{"action":"status","certs":null}'])
 def test_with_no_list_status_is_answered_as_the_reference_does(body: bytes) -> None:
     """
