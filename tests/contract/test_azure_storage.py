@@ -5,8 +5,11 @@ What the Azure Storage queue promises: what is put is there, whole, for whoever 
 import asyncio
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
 
 from firstlight.errors import RegistryError, SettingsError, UnfinishedError
 from firstlight.identity import DeviceIdentity
@@ -122,6 +125,39 @@ def test_a_queue_that_is_not_there_is_named(in_laptop_hub: InLaptopHub, new_devi
         assert "wrong-secret" not in str(secret)
 
     in_laptop_hub(promise)
+
+
+def test_a_token_that_expired_on_the_way_is_renewed(in_laptop_hub: InLaptopHub, new_devices: NewDevices) -> None:
+    """
+    Once: one that is never believed is said, with the role to look for.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        waiting = _waiting(new_devices(1))
+        for refused, expected in ((1, [None]), (2, ["registry"])):
+            queue = world.a_queue(*ALL)
+            queue._calls._credential = _Expiring(queue._calls._credential, times=refused)  # noqa: SLF001 -- it is ours
+            said = await queue.put(waiting, deadline=_soon())
+            assert expected == [e and e.code for e in said]
+
+    in_laptop_hub(promise)
+
+
+class _Expiring:
+    """
+    Hands out the token of another one, which is no longer believed for the first *times*.
+    """
+
+    def __init__(self, credential: AsyncTokenCredential, *, times: int) -> None:
+        self._credential, self._times = credential, times
+
+    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        token = await self._credential.get_token(*scopes)
+        self._times -= 1
+        return AccessToken("expired", token.expires_on) if self._times >= 0 else token
+
+    async def close(self) -> None:
+        await self._credential.close()
 
 
 def test_a_queue_that_does_not_answer_is_an_error_for_each(new_devices: NewDevices) -> None:

@@ -80,7 +80,9 @@ class StorageCalls:
             if clock() >= until:
                 break
             answer = await self._once(method, url, body, headers=headers or {}, until=until)
-            if isinstance(answer, Answer) and answer.status not in _AGAIN:
+            # A token may have expired on the way: azure-core has dropped it and asks for another.
+            renewed = isinstance(answer, Answer) and answer.status == _UNAUTHORIZED and not attempt
+            if isinstance(answer, Answer) and answer.status not in _AGAIN and not renewed:
                 return self._good(answer, path, role)
             error = answer if isinstance(answer, FirstlightError) else self._unfinished(f"failed with {_code(answer)}")
             pause = random.uniform(_PAUSE / 2, min(_LONGEST_PAUSE, _PAUSE * 2**attempt))  # noqa: S311 -- jitter
