@@ -12,7 +12,7 @@ import pytest
 
 from firstlight.backlog import Source, Worked, work
 from firstlight.errors import FirstlightError, NotAttemptedError, RegistryError, ThrottledError, UnfinishedError
-from firstlight.identity import DeviceIdentity, NamingRule
+from firstlight.identity import Attributes, DeviceIdentity, NamingRule
 from firstlight.inspection import Condition, Sought
 from firstlight.local.azure_cloud.access import QUEUE_MESSAGE_PROCESSOR, QUEUE_MESSAGE_SENDER
 from firstlight.overflow import Waiting, attempts_of, decode, encode
@@ -38,10 +38,10 @@ class Refusing:
         return [Registration("hub", self.errors.get(device.serial)) for device in devices]
 
 
-def _devices(number: int) -> list[Waiting]:
+def _devices(number: int, attributes: Attributes = ()) -> list[Waiting]:
     factory = Factory()
     leaves = [factory.leaf(serial=0x10 + i) for i in range(number)]
-    return [Waiting(leaf.serial, leaf.pem, leaf.fingerprint) for leaf in leaves]
+    return [Waiting(leaf.serial, leaf.pem, leaf.fingerprint, attributes) for leaf in leaves]
 
 
 def _soon() -> float:
@@ -90,12 +90,12 @@ def test_what_waits_is_registered(in_laptop_hub: InLaptopHub) -> None:
 
 def test_only_what_is_left_of_a_message_goes_back(in_laptop_hub: InLaptopHub) -> None:
     """
-    What waited for the hub as it was, what failed with a count; what nobody can help is done with.
+    What waited for the hub as it was, what failed with a count, both with their tags; what is done is not.
     """
 
     async def promise(world: LaptopHubWorld) -> None:
-        queue = world.a_queue(*ROLES)
-        await queue.send(encode(_devices(6), attempts=2), deadline=_soon())
+        queue, tags = world.a_queue(*ROLES), (("reel", "7"),)
+        await queue.send(encode(_devices(6, tags), attempts=2), deadline=_soon())
         errors: dict[str, FirstlightError] = {
             "10": ThrottledError("throttled"),
             "11": NotAttemptedError("no time"),
@@ -107,6 +107,7 @@ def test_only_what_is_left_of_a_message_goes_back(in_laptop_hub: InLaptopHub) ->
 
         left = {tuple(c.ref for c in decode(text)): attempts_of(text) for text in _texts(world)}
         assert {("10", "11"): 2, ("12", "13"): 3} == left
+        assert {tags} == {c.attributes for text in _texts(world) for c in decode(text)}
         assert ["14", "15"] == [o.ref for o in worked.outcomes if o.error is None]
         assert [] == _texts(world, POISON)
 

@@ -18,6 +18,8 @@ from firstlight.local.azure_cloud.access import (
     QUEUE_MESSAGE_PROCESSOR,
     QUEUE_MESSAGE_SENDER,
 )
+from firstlight.local.azure_cloud.rest import Refusal
+from firstlight.local.azure_cloud.storage import StoredMessage
 from firstlight.overflow import Waiting, attempts_of, decode, encode
 from firstlight.queues.azure_storage import StorageQueue, packed
 from tests.contract.conftest import InLaptopHub
@@ -38,7 +40,7 @@ def _waiting(devices: list[DeviceIdentity]) -> list[Waiting]:
 
 def test_what_is_put_is_taken_again_whole(in_laptop_hub: InLaptopHub, new_devices: NewDevices) -> None:
     """
-    Many devices a message, as the Functions trigger reads it: base64 of at most 64 KB.
+    Many devices a message, as the Functions trigger reads it: base64 of at most 64 KB; it never expires.
     """
 
     async def promise(world: LaptopHubWorld) -> None:
@@ -51,6 +53,7 @@ def test_what_is_put_is_taken_again_whole(in_laptop_hub: InLaptopHub, new_device
         assert [len(taken)] == [await queue.count(deadline=_soon())]
         assert 2 <= len(taken) <= 4
         assert max(len(m.text) for m in stored) <= 64 * 1024
+        assert {-1} == {m.ttl for m in stored}
         devices = {c.ref: (c.certificate, c.attributes) for m in taken for c in decode(m.text)}
         assert {w.ref: (w.pem.encode(), w.attributes) for w in waiting} == devices
         assert [] == await queue.take(32, hidden=60, deadline=_soon())
@@ -123,6 +126,32 @@ def test_a_queue_that_is_not_there_is_named(in_laptop_hub: InLaptopHub, new_devi
         assert "There is no contoso.queue.core.windows.net/another/messages (QueueNotFound)." in str(said)
         assert "There is no valid Entra ID token for contoso.queue.core.windows.net" in str(secret)
         assert "wrong-secret" not in str(secret)
+
+    in_laptop_hub(promise)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_service_is_asked_again(
+    in_laptop_hub: InLaptopHub, new_devices: NewDevices, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """
+    What it took in the end is in the queue, and said to be.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        queue, busy = world.a_queue(*ALL), [Refusal(status, "ServerBusy", "Busy.")]
+        stored = world.storage.queues[queue.name]
+        put = stored.put
+
+        def put_later(text: str, *, visible_at: float) -> StoredMessage:
+            if busy:
+                raise busy.pop()
+            return put(text, visible_at=visible_at)
+
+        monkeypatch.setattr(stored, "put", put_later)
+
+        assert [None] == await queue.put(_waiting(new_devices(1)), deadline=_soon())
+        assert 1 == len(stored.messages)
 
     in_laptop_hub(promise)
 

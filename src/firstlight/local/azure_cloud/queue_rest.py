@@ -70,6 +70,7 @@ class QueueService:
             raise Refusal(400, "OutOfRangeQueryParameterValue", "messagettl is -1, or positive.")
         hidden = _number(call, "visibilitytimeout", 0)
         message = queue.put(text, visible_at=self._clock() + hidden)
+        message.ttl = ttl
         return Answer(201, _xml([message], "MessageId", "PopReceipt"), _XML)
 
     def _get(self, queue: StoredQueue, call: Call) -> Answer:

@@ -16,7 +16,8 @@ QUEUE_DOMAIN = "queue.core.windows.net"
 @dataclass
 class StoredMessage:
     """
-    A message.  `visible_at` is on the queue's clock; only the latest `receipt` deletes it.
+    A message.  `visible_at` is on the queue's clock; only the latest `receipt` deletes it.  After `ttl` seconds,
+    -1 for never, Azure forgets it; a laptop is not on for that long.
     """
 
     text: str
@@ -24,6 +25,7 @@ class StoredMessage:
     id: str = field(default_factory=lambda: str(uuid4()))
     receipt: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     dequeued: int = 0
+    ttl: int = 7 * 24 * 3600
 
 
 @dataclass
