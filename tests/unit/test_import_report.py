@@ -178,8 +178,10 @@ def test_the_rows_that_are_not_done_are_a_manifest(tmp_path: Path, factory: Fact
     with Report(path, to=_TO) as report:
         report.write([_row(1), failed, hopeless])
 
-    again, still = read([path], Options())
+    notes: list[str] = []
+    again, still = read([path], Options(note=notes.append))
 
+    assert [f"report.csv: 1 devices are SUCCESS in {_TO} and left alone."] == notes
     assert ("d2", leaf.der, "reel.csv row 3", (("a", "b"),)) == (
         again.ref,
         again.certificate,

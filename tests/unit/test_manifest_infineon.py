@@ -189,3 +189,20 @@ def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setattr(spool.tempfile, "TemporaryFile", lambda: full)
         with pytest.raises(UsageError, match="Scratch files cannot be written to "):
             list(read([path]))
+
+
+def test_a_bundle_that_is_broken_behind_its_first_archive_says_what_it_cost(tmp_path: Path) -> None:
+    """
+    What was whole is imported; the rest has a row.
+    """
+    second = archive({"B_E0E1.pem": b"y"})
+    whole = archive({"R_E0E0_Certs.7z": archive({"A_E0E0.pem": b"x"}), "R_E0E1_Certs.7z": second})
+    path = tmp_path / "reel.7z"
+    path.write_bytes(whole.replace(second, second[:-1] + bytes([second[-1] ^ 1])))
+
+    found = [(r.ref, str(r.error or "")) for r in read([path])]
+
+    assert [
+        ("A", ""),
+        ("", f"{path} cannot be unpacked whole: it is broken (CrcError), and 1 of its 2 files could not be had."),
+    ] == found

@@ -4,6 +4,7 @@ The Microchip manifest: one signed entry per chip.
 
 import base64
 import json
+import string
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -218,3 +219,35 @@ def _encoded(text: str) -> str:
 
 def _rsa() -> Certificate:
     return certificates.load(Factory().odd(key=rsa_key(2048)))
+
+
+def test_no_bit_of_a_signed_part_is_without_meaning(tmp_path: Path, factory: Factory) -> None:
+    """
+    Bits that base64 leaves over, and letters that a lenient reader skips, would let a changed entry pass.
+    """
+    entry = _SIGNER.entry("01", [factory.leaf()])
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    *rest, last = entry["signature"]
+    spare = letters[letters.index(last) ^ 1]
+    changed = [
+        entry | {"signature": "".join(rest) + spare},
+        entry | {"signature": "".join(rest[:9]) + "!" + "".join(rest[9:]) + last},
+        entry | {"payload": entry["payload"] + "="},
+    ]
+    path = _manifest(tmp_path, changed)
+
+    assert [
+        "entry 1 has a signature that is not base64url.",
+        "entry 2 has a signature that is not base64url.",
+        "entry 3 has a payload that is not base64url.",
+    ] == _problems(path, _read(path))
+
+
+def test_a_thumbprint_goes_before_a_key_identifier(tmp_path: Path, factory: Factory) -> None:
+    """
+    An entry that names another signer by it is that signer's.
+    """
+    headers = {"x5t#S256": "A" * 43, "kid": _SIGNER.key_id}
+    path = _manifest(tmp_path, [_SIGNER.entry("01", [factory.leaf()], headers=headers)])
+
+    assert [True] == ["is signed by AAA" in problem for problem in _problems(path, _read(path))]

@@ -132,6 +132,7 @@ def _until_signalled() -> asyncio.Event:
     def signalled() -> None:
         if stop.is_set() and task is not None:
             task.cancel()
+            return
         click.echo("firstlight: finishing what is in flight; once more leaves it.", err=True)
         stop.set()
 

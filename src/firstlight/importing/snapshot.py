@@ -19,12 +19,15 @@ def snapshot_of(files: Sequence[Path], report: Path) -> Iterator[list[Path]]:
     Raises:
         UsageError: it cannot be copied.
     """
+    here = [file.exists() and file.samefile(report) for file in files]
+    if not any(here):
+        # a run that is killed leaves the folder behind
+        yield list(files)
+        return
     with tempfile.TemporaryDirectory(prefix="firstlight-import-") as folder:
         copy = Path(folder) / report.name
-        here = [file.exists() and file.samefile(report) for file in files]
-        if any(here):
-            try:
-                shutil.copyfile(report, copy)
-            except OSError as e:
-                raise UsageError(f"{report} cannot be copied to {folder}: {e.strerror}.") from e
+        try:
+            shutil.copyfile(report, copy)
+        except OSError as e:
+            raise UsageError(f"{report} cannot be copied to {folder}: {e.strerror}.") from e
         yield [copy if is_report else file for file, is_report in zip(files, here, strict=True)]

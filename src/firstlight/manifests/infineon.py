@@ -42,7 +42,7 @@ def read(path: Path, options: Options) -> Iterator[Record]:
         for inner in bundle.kept:
             yield from _inner(path, bundle, inner, options)
         if broken:
-            yield Record("", source=path.name, error=ManifestError(f"{path}: it is broken: {broken}."))
+            yield Record("", source=path.name, error=ManifestError(f"{path} cannot be unpacked whole: {broken}."))
 
 
 def _is_wanted(name: str, wanted: tuple[str, ...], options: Options) -> bool:

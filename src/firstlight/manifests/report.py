@@ -40,12 +40,12 @@ def read(path: Path, options: Options) -> Iterator[Record]:
     """
     Yield a record per row whose status is not SUCCESS; ref, source and attributes are those of its first manifest.
 
-    A row that had no certificate in the first place stays the error it was.
+    A row that had no certificate in the first place stays the error it was.  How many are SUCCESS, and where, is noted.
 
     Raises:
         UsageError: the file cannot be read, or lacks the columns.
     """
-    del options
+    done, to = 0, ""
     with Table(path) as table:
         known = [name.lower() for name in table.columns]
         if missing := [column for column in COLUMNS if column not in known]:
@@ -57,6 +57,10 @@ def read(path: Path, options: Options) -> Iterator[Record]:
                 yield Record("", source=f"{path.name} row {row.number}", error=row.error)
             elif row.get("status") != DONE:
                 yield _record(path, row)
+            else:
+                done, to = done + 1, one_line(row.get("to"))
+    if done:
+        options.note(f"{path.name}: {done} devices are SUCCESS in {to} and left alone.")
 
 
 def _record(path: Path, row: Row) -> Record:
