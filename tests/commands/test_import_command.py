@@ -86,6 +86,19 @@ def test_its_error_rows_are_the_manifest_of_the_next_try(
     assert ["reel.csv row 2", "reel.csv row 3", "reel.csv row 4"] == [r["source"] for r in rows]
 
 
+def test_a_report_that_is_written_into_is_read_as_it_was(firstlight: Firstlight, tmp_path: Path) -> None:
+    """
+    What fails again has no row that is tried again and again.
+    """
+    manifest = write_csv(tmp_path / "reel.csv", ("device_id", "certificate"), [(f"d{i}", "none") for i in range(700)])
+    firstlight("import", manifest, "--to", "memory", "--report", "r.csv")
+
+    ran = firstlight("import", "r.csv", "--json")
+
+    assert (700, 700, 0) == tuple(ran.json[k] for k in ("devices", "error", "not_reached"))
+    assert 700 == len(_report(Path("r.csv")))
+
+
 def test_the_same_command_again_does_nothing_twice(
     firstlight: Firstlight, tmp_path: Path, devices: list[Certificate]
 ) -> None:

@@ -7,6 +7,7 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,9 +20,17 @@ from cryptography.hazmat.primitives.serialization import (
 
 from firstlight.certificates import Certificate
 from firstlight.cli import import_place
-from firstlight.errors import ManifestError, NameTakenError, RegionsError, ThrottledError, UsageError
+from firstlight.errors import (
+    FirstlightError,
+    ManifestError,
+    NameTakenError,
+    QueuedError,
+    RegionsError,
+    ThrottledError,
+    UsageError,
+)
 from firstlight.identity import NamingRule
-from firstlight.importing import destination
+from firstlight.importing import destination, push_landing
 from firstlight.importing import run as running
 from firstlight.importing.destination import Place
 from firstlight.importing.estimate import Estimate, in_words
@@ -32,7 +41,7 @@ from firstlight.importing.run import Tally, run
 from firstlight.ingest.clouds import Cloud
 from firstlight.manifests import Record
 from firstlight.provision import Admission
-from firstlight.push import Transport, basic
+from firstlight.push import Answer, Entry, Status, Transport, basic
 from firstlight.regions import AwsRegion
 from firstlight.registries.memory import MemoryRegistry
 from tests.factory import Factory, at_noon
@@ -286,6 +295,38 @@ def test_an_ingest_api_is_sent_no_attributes(tmp_path: Path, factory: Factory) -
     (landed,) = asyncio.run(landing.land([record]))
 
     assert "takes no attributes" in str(landed.error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "landed"),
+    [
+        (Answer("d", "x 1", Status.SUCCESS), (None, False)),
+        (Answer("d", "x 1", Status.ERROR, message="queued: provisioning continues."), (QueuedError, False)),
+        (Answer("d", "x 1", Status.ERROR, message="still throttled.", again=True), (ManifestError, True)),
+        (Answer("d", "x 1", Status.ERROR, message="no.", again=False), (ManifestError, False)),
+    ],
+    ids=["done", "queued", "again", "refused"],
+)
+def test_what_an_ingest_api_answers_is_what_the_report_says(
+    monkeypatch: pytest.MonkeyPatch,
+    factory: Factory,
+    answer: Answer,
+    landed: tuple[type[FirstlightError] | None, bool],
+) -> None:
+    """
+    QUEUED is carried on there, and is not asked for again at once.
+    """
+
+    async def push(entries: Sequence[Entry], **how: Any) -> list[Answer]:
+        del how
+        return [answer for _ in entries]
+
+    monkeypatch.setattr(push_landing, "push", push)
+    landing = PushLanding("http://127.0.0.1:9/interop", basic("me", "pw"), Transport())
+
+    (found,) = asyncio.run(landing.land([Record("d", factory.leaf().der, "x 1")]))
+
+    assert landed == (type(found.error) if found.error else None, found.again)
 
 
 def test_a_regions_file_that_is_wrong_is_not_passed_over(tmp_path: Path) -> None:

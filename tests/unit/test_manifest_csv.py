@@ -203,6 +203,17 @@ def test_an_endless_line_does_not_fill_the_memory(tmp_path: Path) -> None:
         list(read([tmp_path / "b.csv"]))
 
 
+def test_pem_on_one_line_has_its_line_ends_written_out(tmp_path: Path, factory: Factory) -> None:
+    r"""
+    As `\n` or `\r\n`, which is how JSON tools hand it on.
+    """
+    leaf = factory.leaf()
+    rows = [(f"d{i}", leaf.pem.replace("\n", end)) for i, end in enumerate(("\\n", "\\r\\n"))]
+    path = write_csv(tmp_path / "reel.csv", ("device_id", "certificate"), rows)
+
+    assert [leaf.der] * 2 == [certificates.load(r.certificate).der for r in read([path])]
+
+
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     """
     Which of two certificates is the device's, nobody can know.

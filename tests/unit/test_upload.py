@@ -21,6 +21,7 @@ from firstlight.certificates import Certificate
 from firstlight.errors import FirstlightError, ManifestError, SettingsError, ThrottledError
 from firstlight.identity import NamingRule
 from firstlight.importing import run as running
+from firstlight.importing.landing import Pace, QueueLanding
 from firstlight.importing.objects import Object
 from firstlight.importing.run import Tally
 from firstlight.importing.s3 import S3
@@ -150,6 +151,43 @@ def test_what_there_was_no_time_for_is_in_the_report(tmp_path: Path, devices: li
     assert 250 == tally.finished == len(found)
     late = [r for r in found if r["message"] == "Not queued: the manifest's time was over. Import this report."]
     assert 0 < len(late) == tally.failed
+
+
+class _SlowQueue(_Queue):
+    """
+    Takes what it is given when the time is over.
+    """
+
+    over = 0.0
+
+    async def put(self, waiting: Sequence[Waiting], *, deadline: float) -> list[FirstlightError | None]:
+        late = asyncio.Event()
+        asyncio.get_running_loop().call_at(self.over, late.set)
+        await late.wait()
+        return await super().put(waiting, deadline=deadline)
+
+
+def test_a_manifest_whose_time_is_over_in_the_middle_says_what_it_left(
+    tmp_path: Path, devices: list[Certificate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What is in flight is queued; the rest is told, and begun no more.
+    """
+    monkeypatch.setattr(QueueLanding, "pace", Pace(slice=10, abreast=2))
+    bucket, queue = _Bucket(manifests__reel=cloud_id(tmp_path / "m", devices).read_bytes()), _SlowQueue()
+
+    async def go() -> Tally:
+        uploads = Uploads(
+            objects=bucket, queue=queue, admission=Admission(rule=NamingRule()), options=Options(), now=at_noon
+        )
+        deadline = asyncio.get_running_loop().time() + 0.05
+        queue.over = deadline + 0.001
+        return await uploads.take(Object("uploads", "manifests/reel"), to=_TO, deadline=deadline)
+
+    tally = asyncio.run(go())
+
+    assert (20, 230) == (tally.queued, tally.failed)
+    assert 250 == len(_rows(bucket.objects["reports/reel.csv"]))
 
 
 @pytest.mark.parametrize(
