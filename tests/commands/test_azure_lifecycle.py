@@ -102,6 +102,14 @@ def rows(ran: Ran) -> dict[str, str]:
     return {row["name"]: row["became"] for row in map(json.loads, ran.out.splitlines())}
 
 
+def changes(site: Site) -> list[str]:
+    """
+    Return what was asked of Azure that does not only read.
+    """
+    assert site.inside.seen
+    return [one for one in site.inside.seen if not one.startswith("GET ") and not one.endswith("/query")]
+
+
 def test_devices_are_listed(site: Site) -> None:
     """
     By the start of the name, by state, by the CA below which DPS registered them; page after page.
@@ -252,7 +260,9 @@ def test_a_ca_is_taken_out_of_use(site: Site) -> None:
     leaf = site.registered("sensor-1")
     (group,) = site.dps.groups
 
+    site.inside.seen.clear()
     foreseen = site.run("ca", "retire", site.ca, *_AT, "--disable-devices", "--delete", "--json")
+    assert [] == changes(site)
     assert {"FORESEEN"} == set(rows(foreseen).values())
     assert site.connects("sensor-1", leaf)
 
@@ -312,7 +322,9 @@ def test_a_region_is_drained(site: Site) -> None:
     site.registered("sensor-2")
 
     kept = site.run("drain", *_AT, "--keep-devices", "--yes")
+    site.inside.seen.clear()
     foreseen = site.run("drain", *_AT)
+    assert [] == changes(site)
     drained = site.run("drain", *_AT, "--yes", "--json")
 
     assert (1, True) == (kept.code, "2 devices are there, and nothing was done" in kept.said)

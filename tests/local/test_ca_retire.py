@@ -16,6 +16,7 @@ from firstlight.local.addresses import Addresses
 from firstlight.push import Entry
 from tests.command_line import Firstlight, runner
 from tests.factory import Factory
+from tests.local.overheard import changes, overheard
 from tests.local.test_laptop_devices import connect
 
 
@@ -37,7 +38,11 @@ def became(out: str) -> dict[str, str]:
 
 
 def test_a_ca_is_taken_out_of_use(
-    laptop: Addresses, authorization: push.Authorization, firstlight: Firstlight, tmp_path: Path
+    laptop: Addresses,
+    authorization: push.Authorization,
+    firstlight: Firstlight,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
     Nobody new comes below it.  Its devices are found, pushed ones by searching, and switched off if so asked.
@@ -51,7 +56,10 @@ def test_a_ca_is_taken_out_of_use(
     entry = Entry("x", pushed.pem.encode())
     assert asyncio.run(push.push([entry], url=laptop.ingest_url, authorization=authorization))[0].ok
 
-    foreseen = firstlight("ca", "retire", tmp_path / "ca.pem", "--disable-devices", "--json")
+    with overheard(monkeypatch) as called:
+        foreseen = firstlight("ca", "retire", tmp_path / "ca.pem", "--disable-devices", "--json")
+        firstlight("ca", "retire", tmp_path / "ca.pem", "--search", "--disable-devices", "--delete")
+    assert set() == changes(called)
     assert ({jit.fingerprint: "FORESEEN"}, 0) == (became(foreseen.out), foreseen.code)
     assert "--search finds it" in foreseen.said
     assert ("ACTIVE", "on") == _state(firstlight, maker)

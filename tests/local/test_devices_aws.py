@@ -20,6 +20,7 @@ from firstlight.push import Entry
 from tests.command_line import Firstlight, runner
 from tests.local.conftest import Site
 from tests.local.mortal import Killed, Mortal
+from tests.local.overheard import changes, overheard
 from tests.local.test_laptop_devices import connect
 
 POLICY = "FirstlightDevice"
@@ -162,13 +163,16 @@ def test_retired_devices_are_gone_and_stay_out(
     pushed: Pushed,
     authorization: push.Authorization,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """
     First it is only said; then things and policies go, the certificates stay REVOKED, and a push is refused.
     """
     (tmp_path / "names").write_text("# the bad reel\n" + "\n".join([*pushed.names, "", "nobody"]))
 
-    foreseen = firstlight("devices", "retire", "--file", tmp_path / "names")
+    with overheard(monkeypatch) as called:
+        foreseen = firstlight("devices", "retire", "--file", tmp_path / "names", "--forget")
+    assert set() == changes(called)
     assert ("--yes does it" in foreseen.said, 0) == (True, foreseen.code)
     assert f"would have revoked {pushed.certificates[0].fingerprint}" in foreseen.out
     assert "ACTIVE" == status(iot, pushed.certificates[0])

@@ -25,6 +25,7 @@ from firstlight.push import Answer, Entry
 from tests.command_line import Firstlight, runner
 from tests.local.conftest import REGION, Site
 from tests.local.mortal import Killed, Mortal
+from tests.local.overheard import changes, overheard
 from tests.local.test_laptop_devices import connect
 
 # Somebody's bucket that is called as the stack is, and no stack's.
@@ -195,7 +196,9 @@ def uploaded(s3: Any) -> str:
     return name
 
 
-def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Firstlight) -> None:
+def test_deployed_drained_destroyed_and_deployed_again(
+    own: Own, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     Pushed, provisioned, half-made and stuck devices: afterwards nothing is left that was not there before, and a push
     works.
@@ -210,8 +213,10 @@ def test_deployed_drained_destroyed_and_deployed_again(own: Own, firstlight: Fir
     kept_queue, kept_bucket = dead_letter(own.client("sqs")), uploaded(own.client("s3"))
 
     with strangers(iot, *(maker.leaf() for _ in range(3))):
-        kept = firstlight("drain", "--keep-devices", "--yes")
-        foreseen = firstlight("drain")
+        with overheard(monkeypatch) as called:
+            kept = firstlight("drain", "--keep-devices", "--yes")
+            foreseen = firstlight("drain", "--delete-uploads")
+        assert set() == changes(called)
         untouched = own.push(leaf)
         drained = firstlight("drain", "--yes", "--json")
 

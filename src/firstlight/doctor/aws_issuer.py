@@ -60,6 +60,7 @@ def ca_inactive(case: AwsCase) -> Found | Fine | None:
     return Found(
         f"Its CA {ca.id[:16]}… ({ca.subject}) is {ca.status}, so nothing it signed is registered.",
         (f"{_update(ca)} --new-status ACTIVE {case.at}",),
+        "So is a CA that was retired, because it leaked perhaps: ask who did it and why first.",
     )
 
 
