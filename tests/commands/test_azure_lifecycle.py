@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from requests import PreparedRequest
 
 from firstlight import pki
 from firstlight.certificates import Certificate
@@ -294,6 +295,37 @@ def test_an_intermediate_ca_is_taken_out_of_use(site: Site) -> None:
     assert ["DISABLED", "DELETED"] == [row["became"] for row in map(json.loads, done.out.splitlines())], done
     assert "fourth" not in site.dps.groups
     assert (1, True) == (unknown.code, "is for the CA CN=Line 4" in unknown.said)
+
+
+def test_devices_that_another_hub_has_are_left_alone(site: Site) -> None:
+    """
+    DPS may send devices to more hubs than this deployment's: what it did for those stays, whatever they are called.
+    """
+    site.registered("sensor-1")
+    site.dps.assignments["sensor-1"].hub_host = "other.azure-devices.net"
+
+    listed = site.run("ca", "retire", site.ca, *_AT, "--disable-devices", "--yes", "--json")
+    retired = site.run("devices", "retire", "sensor-1", *_AT, "--yes", "--json")
+
+    assert "sensor-1" not in rows(listed)
+    assert {"sensor-1": "RETIRED"} == rows(retired)
+    assert ["sensor-1"] == [*site.dps.assignments]
+
+
+def test_what_somebody_changed_meanwhile_is_not_overwritten(site: Site) -> None:
+    """
+    Between reading an identity and writing it.
+    """
+    name, _ = site.pushed()
+
+    def meddle(request: PreparedRequest) -> None:
+        if request.method == "PUT":
+            site.hub.devices[name].etag = "somebody-elses"
+
+    site.inside.fault = meddle
+    off = site.run("devices", "disable", name, *_AT, "--json")
+
+    assert ({name: "ERROR"}, 1, True) == (rows(off), off.code, site.hub.devices[name].enabled)
 
 
 def test_a_ca_stays_while_its_devices_are_not_off(site: Site) -> None:

@@ -149,6 +149,7 @@ def test_a_device_is_switched_off_and_on(firstlight: Firstlight, iot: Any, pushe
     assert ("ACTIVE", 0) == (status(iot, leaf), on.code)
 
     iot.update_certificate(certificateId=leaf.fingerprint, newStatus="REVOKED")
+    assert "REVOKED already" in firstlight("devices", "disable", name).out
     refused = firstlight("devices", "enable", name, "nobody")
     assert ("REVOKED", 1, "firstlight: 2 ERROR.\n") == (status(iot, leaf), refused.code, refused.said)
     assert "AWS IoT never changes that. Forget it" in refused.out

@@ -23,6 +23,7 @@ from firstlight.local.addresses import Addresses
 from firstlight.local.laptop_aws import AwsOnLaptop
 from firstlight.push import Answer, Entry
 from tests.command_line import Firstlight, runner
+from tests.factory import Factory
 from tests.local.conftest import REGION, Site
 from tests.local.mortal import Killed, Mortal
 from tests.local.overheard import changes, overheard
@@ -148,6 +149,33 @@ def half_made(iot: Any, leaf: Certificate) -> None:
 
 
 @contextmanager
+def a_strangers_ca(iot: Any, ours: Factory, leaf: Certificate) -> Iterator[None]:
+    """
+    A CA of another deployment, with a device that it registered; and *leaf*, below our CA and with a policy of its own.
+    """
+    theirs = Factory("Plant 7 CA", now=ours.now)
+    arn = iot.register_ca_certificate(
+        caCertificate=theirs.ca.pem, certificateMode="SNI_ONLY", setAsActive=True, allowAutoRegistration=True
+    )["certificateArn"]
+    below, policy = theirs.leaf(), "Plant7Device"
+    iot.register_certificate(certificatePem=below.pem, caCertificatePem=theirs.ca.pem, status="ACTIVE")
+    kept = iot.register_certificate(certificatePem=leaf.pem, caCertificatePem=ours.ca.pem, status="ACTIVE")
+    iot.attach_policy(policyName=policy, target=kept["certificateArn"])
+    yield
+    ca = iot.describe_ca_certificate(certificateId=theirs.ca.fingerprint)["certificateDescription"]
+    assert (arn, "ACTIVE", "ENABLE") == (ca["certificateArn"], ca["status"], ca["autoRegistrationStatus"])
+    for one in (below, leaf):
+        shown = iot.describe_certificate(certificateId=one.fingerprint)["certificateDescription"]
+        assert "ACTIVE" == shown["status"]
+        iot.update_certificate(certificateId=one.fingerprint, newStatus="INACTIVE")
+        if one is leaf:
+            iot.detach_policy(policyName=policy, target=shown["certificateArn"])
+        iot.delete_certificate(certificateId=one.fingerprint)
+    iot.update_ca_certificate(certificateId=theirs.ca.fingerprint, newStatus="INACTIVE")
+    iot.delete_ca_certificate(certificateId=theirs.ca.fingerprint)
+
+
+@contextmanager
 def strangers(iot: Any, *leaves: Certificate) -> Iterator[None]:
     """
     Devices of another deployment, with a policy of its own; they are still there in the end.  What they call
@@ -196,6 +224,20 @@ def uploaded(s3: Any) -> str:
     return name
 
 
+def doors(own: Own) -> tuple[set[int | None], list[bool]]:
+    """
+    Return the concurrency that is reserved for functions, and which templates are enabled.
+    """
+    functions, iot = own.client("lambda"), own.client("iot")
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    reserved = {
+        functions.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") for name in names
+    }
+    templates = iot.list_provisioning_templates()["templates"]
+    described = [iot.describe_provisioning_template(templateName=one["templateName"]) for one in templates]
+    return reserved, [one["enabled"] for one in described]
+
+
 def test_deployed_drained_destroyed_and_deployed_again(
     own: Own, firstlight: Firstlight, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +254,10 @@ def test_deployed_drained_destroyed_and_deployed_again(
     iot.register_certificate(certificatePem=stuck.pem, caCertificatePem=maker.ca.pem, status="INACTIVE")
     kept_queue, kept_bucket = dead_letter(own.client("sqs")), uploaded(own.client("s3"))
 
-    with strangers(iot, *(maker.leaf() for _ in range(3))):
+    gateway = own.client("apigateway")
+    other_api = gateway.create_rest_api(name="plant-7")["id"]
+
+    with strangers(iot, *(maker.leaf() for _ in range(3))), a_strangers_ca(iot, maker, maker.leaf()):
         with overheard(monkeypatch) as called:
             kept = firstlight("drain", "--keep-devices", "--yes")
             foreseen = firstlight("drain", "--delete-uploads")
@@ -228,14 +273,18 @@ def test_deployed_drained_destroyed_and_deployed_again(
     pushed = {f"Infineon_{serial}" for serial in (leaf.serial, another.serial)}
     assert {"DISABLED", "RETIRED", "DELETED", "UNCHANGED"} == set(became)
     assert {*pushed, "just-in-time", "half-made", stuck.fingerprint} == set(became["RETIRED"])
-    assert [f"queue {kept_queue}", f"bucket {kept_bucket}"] == became["UNCHANGED"]
+    *unchanged, role = became["UNCHANGED"]
+    assert [f"queue {kept_queue}", f"bucket {kept_bucket}"] == unchanged
+    assert ({0}, [False]) == doors(own)
 
     own.destroy()
+    gateway.delete_rest_api(restApiId=other_api)
     rest = firstlight("drain", "--yes", "--delete-uploads", "--json")
     again = firstlight("drain", "--yes")
     gone = everything(own.client)
     bootstrap = gone["s3 list_buckets"]
-    assert {"DELETED": [f"bucket {kept_bucket}"]} == rows(rest.out)
+    assert {"DELETED": [f"bucket {kept_bucket}", role]} == rows(rest.out)
+    assert role.startswith(f"role {INGEST}-")
     assert ARCHIVE in bootstrap
     own.client("s3").delete_bucket(Bucket=ARCHIVE)
     assert (0, "firstlight: nothing to do.\n") == (again.code, again.said.partition(".\n")[2])

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from firstlight.errors import UsageError
 from firstlight.lifecycle.aws_leftovers import Leftovers
 from firstlight.lifecycle.aws_place import AwsPlace
 from firstlight.lifecycle.rows import Became
@@ -114,6 +117,17 @@ def test_the_five_minutes_are_waited_for() -> None:
     assert {"group north", "policy FirstlightDevice", "thing type sensor"} == set(became)
     assert "AWS takes up to five minutes until the policy FirstlightDevice can be deleted; waiting for it." in told
     assert iot.calls.index("delete_policy_version") < iot.calls.index("delete_policy")
+
+
+def test_another_account_is_not_drained() -> None:
+    """
+    A region that regions.toml pins to an account, and credentials of another one.
+    """
+    sts = SimpleNamespace(get_caller_identity=lambda: {"Account": "222222222222"})
+    pinned = AwsPlace(AwsRegion(name="eu-west-1", account="111111111111"), lambda _: sts)
+
+    with pytest.raises(UsageError, match="belongs to the account 111111111111; these credentials are 222222222222's"):
+        pinned.require_account()
 
 
 def test_waiting_ends() -> None:
