@@ -119,6 +119,8 @@ class World:
         return (answer, "") if isinstance(answer, dict) else ({}, answer)
 
     def _get_item(self, call: Call, body: Any, path: list[str]) -> Any:
+        # An announcement of a moment ago counts.
+        assert body["ConsistentRead"]
         found = self.items.get(body["Key"]["certificateId"]["S"])
         return {"Item": found} if found else {}
 

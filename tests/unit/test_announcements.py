@@ -242,6 +242,27 @@ def test_a_push_that_cannot_announce_provisions_all_the_same(
     run(test())
 
 
+def test_a_push_that_cannot_announce_takes_back_nobodys_announcement_who_waits_outside(factory: Factory) -> None:
+    """
+    An operator announced the device, and it has connected: at its next connect it is let in all the same.
+    """
+
+    async def test() -> None:
+        world = World()
+        (device,) = identities(factory.leaf())
+        await world.announcements().announce([Announcement(fingerprint=device.fingerprint)], deadline=soon())
+
+        def refuse(call: Call) -> Answer | None:
+            return Answer(call.operation, 400, "AccessDeniedException") if b"PutRequest" in call.body else None
+
+        world.before = refuse
+        inner = _Inner(world, InactiveError.of("PENDING_ACTIVATION"))
+        await AnnouncingRegistry(inner, world.announcements(), inner).register([device], deadline=soon())
+        assert [device.fingerprint] == list(world.items)
+
+    run(test())
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [("PENDING_ACTIVATION", UnfinishedError), ("REVOKED", InactiveError), ("INACTIVE", InactiveError)],

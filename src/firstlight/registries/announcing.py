@@ -98,14 +98,18 @@ class AnnouncingRegistry:
 
 
 def _is_settled(made: Registration) -> bool:
-    return made.error is None or not isinstance(made.error, UnfinishedError)
+    return made.error is None or not (isinstance(made.error, UnfinishedError) or _is_outside(made))
+
+
+def _is_outside(made: Registration) -> bool:
+    return isinstance(made.error, InactiveError) and made.error.status == _PENDING
 
 
 def _awaited(made: Registration) -> Registration:
     """
     Return *made*, said better for a device that connected before it was pushed: nobody has switched it off.
     """
-    if not isinstance(made.error, InactiveError) or made.error.status != _PENDING:
+    if not _is_outside(made):
         return made
     error = UnfinishedError(
         "Failed creating and registering thing: the device connected before its push, and its certificate is "
