@@ -9,7 +9,10 @@ import pytest
 
 from firstlight.errors import ManifestError, RegistryError
 from firstlight.importing.objects import Object
+from firstlight.local.azure_cloud import blob_rest
 from firstlight.local.azure_cloud.access import BLOB_DATA_CONTRIBUTOR, BLOB_DATA_READER
+from firstlight.local.azure_cloud.rest import Call
+from firstlight.local.azure_cloud.storage import StoredBlob
 from tests.contract.conftest import InLaptopHub
 from tests.contract.laptop_hub_world import LaptopHubWorld
 
@@ -50,6 +53,33 @@ def test_what_is_not_there_or_too_large_is_said(in_laptop_hub: InLaptopHub, tmp_
             await blobs.download(Object("", "manifests/reel.csv"), tmp_path / "back", limit=99)
         with pytest.raises(ManifestError, match=r"manifests/other\.csv is not there any more"):
             await blobs.download(Object("", "manifests/other.csv"), tmp_path / "back", limit=99)
+
+    in_laptop_hub(promise)
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_said(
+    in_laptop_hub: InLaptopHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Never is one half of it the old one and the other the new; the new one has an event of its own.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        manifests = world.storage.containers["manifests"]
+        manifests["reel.csv"] = StoredBlob(b"a" * 2**21, "text/csv")
+        there, begun = blob_rest._there, list[str]()  # noqa: SLF001 -- a replacement at a certain moment
+
+        def replaced(blobs: dict[str, StoredBlob], call: Call) -> StoredBlob:
+            if begun:
+                manifests["reel.csv"] = StoredBlob(b"b" * 2**21, "text/csv")
+            begun.append(call.path)
+            return there(blobs, call)
+
+        monkeypatch.setattr(blob_rest, "_there", replaced)
+        with pytest.raises(RegistryError, match="ConditionNotMet"):
+            await world.blobs(BLOB_DATA_READER).download(
+                Object("", "manifests/reel.csv"), tmp_path / "back", limit=_LIMIT
+            )
 
     in_laptop_hub(promise)
 

@@ -50,6 +50,10 @@ class BlobService:
     @staticmethod
     def _get(_account: StorageAccount, blobs: dict[str, StoredBlob], call: Call) -> Answer:
         blob = _there(blobs, call)
+        if call.etag not in ("", blob.etag):
+            raise Refusal(
+                412, "ConditionNotMet", "The condition specified using HTTP conditional header(s) is not met."
+            )
         headers = {"Content-Type": blob.content_type, "ETag": f'"{blob.etag}"'}
         asked = _RANGE.fullmatch(call.headers.get("x-ms-range") or call.headers.get("range", ""))
         if asked is None:
