@@ -145,9 +145,12 @@ def test_what_fails_is_put_off_and_costs_the_host_nothing(app: App) -> None:
 
 def test_an_uploaded_manifest_is_queued_reported_and_done(app: App) -> None:
     """
-    One row per device in the report: queued, or why not; in the end each device is there, with its tags.
+    One row per device in the report: queued, or why not; in the end each device is there, with its tags, one that was
+    there before as well.
     """
     operator, leaves = _token(app), [app.maker.leaf() for _ in range(30)]
+    known = {"ref": "known", "cert": base64.b64encode(leaves[0].pem.encode()).decode()}
+    app.ask("POST", "/interop", {"action": "provision", "certs": [known]})
     rows = [f"{x.serial},g,{base64.b64encode(x.pem.encode()).decode()},Hall {i % 3}" for i, x in enumerate(leaves)]
     stranger = Factory("Another CA", now=datetime.now(UTC)).leaf()
     rows += [f"stranger,g,{base64.b64encode(stranger.pem.encode()).decode()},Hall 9", "broken,g,AAAA,Hall 9"]
@@ -167,9 +170,14 @@ def test_an_uploaded_manifest_is_queued_reported_and_done(app: App) -> None:
         time.sleep(0.2)
     assert ["READY"] * 30 == found
     assert {"QUEUED"} == {report[x.serial]["status"] for x in leaves}
+    # what `firstlight import REPORT --to azure:westeurope` looks for
+    assert {f"azure:westeurope:{app.azure.hub}"} == {row["to"] for row in report.values()}
     assert {"ERROR"} == {report[ref]["status"] for ref in ("stranger", "broken")}
     assert "issuer" in report["stranger"]["message"]
     assert {"site": "Hall 1"} == _tags(app, leaves[1].serial)
+    while _tags(app, leaves[0].serial) != {"site": "Hall 0"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def _tags(app: App, device: str) -> Any:

@@ -78,7 +78,8 @@ def test_the_manifest_an_event_names_is_taken(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     """
-    By its path, from the app's own account, whatever else the event says; the log has the counts.
+    By its path, from the app's own account, whatever else the event says; the log has the counts.  Where to is said
+    as `firstlight import` says it, which goes on with the report.
     """
     caplog.set_level(logging.INFO, "firstlight")
     uploads = _Uploads()
@@ -86,7 +87,7 @@ def test_the_manifest_an_event_names_is_taken(
 
     _told(function, _event(name))
 
-    assert [(Object("", f"manifests/{name}"), "azure:West Europe:contoso.azure-devices.net")] == uploads.taken
+    assert [(Object("", f"manifests/{name}"), "azure:westeurope:contoso.azure-devices.net")] == uploads.taken
     (line,) = map(json.loads, caplog.messages)
     assert ("manifest", name, 2) == (line["event"], line["manifest"], line["errors"])
 

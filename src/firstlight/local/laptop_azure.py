@@ -142,6 +142,9 @@ class AzureOnLaptop:
         settings = settings | {
             variable("trusted_issuers_file"): self._beside(TRUSTED_ISSUERS, self._region.trusted_issuers),
             variable("manifest_signers_file"): self._beside(SIGNERS, self._region.manifest_signers),
+            # what every function app is told
+            "WEBSITE_SITE_NAME": name,
+            "REGION_NAME": self._region.name,
         }
         trusted = {k: v for k, v in azure.function_environment.items() if v is not None}
         function = function_process.FunctionProcess(self._folder / "function", app, settings | trusted)
