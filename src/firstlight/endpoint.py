@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from firstlight import certificates, token_keys
-from firstlight.certificates import TrustedIssuers
 from firstlight.errors import CertificateError, SettingsError
 from firstlight.inspection import Inspector
 from firstlight.interop import Interop
@@ -15,6 +14,7 @@ from firstlight.overflow import Overflow
 from firstlight.provision import Admission, Registry
 from firstlight.settings import Settings
 from firstlight.tokens import AnyOf, Basic, Bearer, FixedKey, Guard, KeySource, VerificationKey
+from firstlight.trusted_issuers import TrustedIssuers
 
 
 def interop_from(

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Protocol
 
 from firstlight import certificates
-from firstlight.certificates import TrustedIssuers
 from firstlight.errors import CertificateError, FirstlightError, InactiveError, NameTakenError, NotAttemptedError
 from firstlight.identity import Attributes, DeviceIdentity, NamingRule
+from firstlight.trusted_issuers import TrustedIssuers
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from firstlight import certificates, pki
-from firstlight.certificates import TrustedIssuers
 from firstlight.jitp import meaning, template
+from firstlight.trusted_issuers import TrustedIssuers
 from tests.command_line import Firstlight, runner
 from tests.factory import Factory
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firstlight import certificates, pki, raw_extensions
-from firstlight.certificates import Certificate, TrustedIssuers
+from firstlight.certificates import Certificate
 from firstlight.errors import CertificateError
+from firstlight.trusted_issuers import TrustedIssuers
 from tests.factory import NOW, Factory, rsa_key
 
 

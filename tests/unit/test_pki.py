@@ -13,8 +13,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from firstlight import certificates, pki
-from firstlight.certificates import Certificate, TrustedIssuers
+from firstlight.certificates import Certificate
 from firstlight.errors import CertificateError, UsageError
+from firstlight.trusted_issuers import TrustedIssuers
 from tests.factory import NOW, Factory
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from firstlight.cli.verify_options import FILE, JSON, KEY, NO_MUST_FAIL, TIMEOUT
 from firstlight.cli.verify_report import missing_sdk, show
 from firstlight.identity import Naming
 from firstlight.verify import target as targets
@@ -16,7 +17,6 @@ from firstlight.verify.checks import Checks
 from firstlight.verify.report import MqttVersion, Report
 from firstlight.verify.target import Target
 
-_FILE = click.Path(path_type=Path)
 _VERSIONS = {
     "5": (MqttVersion.V5,),
     "3.1.1": (MqttVersion.V311,),
@@ -26,26 +26,20 @@ _VERSIONS = {
 
 @click.command("aws")
 @click.option("--endpoint", required=True, metavar="HOST", help="The account's endpoint for devices (iot:Data-ATS).")
-@click.option("--cert", required=True, type=_FILE, help="The device's certificate (PEM or DER), or its chain.")
-@click.option("--key", required=True, type=_FILE, help="The device's private key (PEM or DER), not encrypted.")
+@click.option("--cert", required=True, type=FILE, help="The device's certificate (PEM or DER), or its chain.")
+@KEY
 @click.option(
     "--port", default=8883, show_default=True, type=click.IntRange(1, 65_535), help="8883, or 443 (with ALPN)."
 )
-@click.option("--ca-file", type=_FILE, help="CA certificates (PEM) of the server; default: the system's.")
+@click.option("--ca-file", type=FILE, help="CA certificates (PEM) of the server; default: the system's.")
 @click.option("--client-id", default="", metavar="NAME", help="The thing's name; default: from the certificate.")
 @click.option("--naming", type=click.Choice([n.value for n in Naming]), help="Which fact of the certificate names it.")
 @click.option("--thing-prefix", default="", metavar="TEXT", help="What stands before that; - for nothing.")
 @click.option("--protocol", type=click.Choice(list(_VERSIONS)), default="both", show_default=True, help="MQTT version.")
-@click.option(
-    "--timeout",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(1, 3600),
-    help="Seconds within which the device must be online.",
-)
-@click.option("--no-must-fail", is_flag=True, help="Leave out the checks that must fail.")
+@TIMEOUT
+@NO_MUST_FAIL
 @click.option("--anyway", is_flag=True, help="Connect although the certificate or endpoint cannot be right.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@JSON
 def command(
     *,
     endpoint: str,

@@ -9,39 +9,32 @@ from pathlib import Path
 
 import click
 
+from firstlight.cli.verify_options import FILE, JSON, KEY, NO_MUST_FAIL, TIMEOUT
 from firstlight.cli.verify_report import missing_sdk, show
 from firstlight.verify import azure_target as targets
 from firstlight.verify.azure_checks import AzureChecks
 from firstlight.verify.azure_target import AzureTarget
 from firstlight.verify.report import Report
 
-_FILE = click.Path(path_type=Path)
-
 
 @click.command("azure")
 @click.option("--id-scope", default="", metavar="SCOPE", help="Register through the DPS of this id scope, 0ne….")
 @click.option("--hub", default="", metavar="HOST", help="Or connect to this IoT Hub, HUB.azure-devices.net.")
-@click.option("--cert", required=True, type=_FILE, help="The device's certificate (PEM or DER), and its chain.")
-@click.option("--key", required=True, type=_FILE, help="The device's private key (PEM or DER), not encrypted.")
+@click.option("--cert", required=True, type=FILE, help="The device's certificate (PEM or DER), and its chain.")
+@KEY
 @click.option("--registration-id", default="", metavar="ID", help="With --id-scope; default: the common name.")
 @click.option("--device-id", default="", metavar="ID", help="With --hub; default: from the certificate.")
 @click.option("--provisioning-host", default=targets.PROVISIONING_HOST, show_default=True, metavar="HOST")
 @click.option(
     "--proxy", default="", metavar="URL", help="HTTP proxy, http://HOST:PORT; a laptop's Azure is behind one."
 )
-@click.option("--ca-file", type=_FILE, help="CA certificates (PEM) of the servers; default: the system's.")
+@click.option("--ca-file", type=FILE, help="CA certificates (PEM) of the servers; default: the system's.")
 @click.option("--service", is_flag=True, help="Use the hub's own side too, with this machine's Azure credential.")
-@click.option(
-    "--timeout",
-    default=60.0,
-    show_default=True,
-    type=click.FloatRange(1, 3600),
-    help="Seconds within which the device must be online.",
-)
-@click.option("--no-must-fail", is_flag=True, help="Leave out the checks that must fail.")
+@TIMEOUT
+@NO_MUST_FAIL
 @click.option("--chain-needed", is_flag=True, help="That the leaf alone is not provisioned is one of them.")
 @click.option("--anyway", is_flag=True, help="Connect although the certificate or the id cannot be right.")
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@JSON
 def command(
     *,
     id_scope: str,

@@ -6,15 +6,16 @@ Shapes: botocore's service model `iot/2015-05-28`.
 
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
-from firstlight.registries.aws_operations import Call, Operation, ServiceOperation
+from firstlight.registries.aws_operations import Call, Operation
 from firstlight.registries.sigv4 import encoded_path, encoded_query
 
 _JSON = {"content-type": "application/json"}
 
 
-class Admitting(ServiceOperation):
+class Admitting(StrEnum):
     """
     What the admission calls and nobody else here does.
     """

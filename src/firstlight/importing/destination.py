@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from firstlight import boto, certificates
-from firstlight.certificates import TrustedIssuers
 from firstlight.errors import CertificateError, RegionsError, UsageError
 from firstlight.importing.landing import ONE_BY_ONE, Landing, Pace, RegistryLanding
 from firstlight.ingest.clouds import Cloud, open_registry
@@ -17,6 +16,7 @@ from firstlight.provision import Admission
 from firstlight.regions import AwsRegion, AzureRegion
 from firstlight.registries.aws_extras import NO_EXTRAS, Extras
 from firstlight.settings import Settings
+from firstlight.trusted_issuers import TrustedIssuers
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Report:
         try:
             self._lock()
             self._take()
-        except BaseException:
+        except BaseException:  # also when interrupted: a context that was not entered is not left
             self._close()
             raise
 

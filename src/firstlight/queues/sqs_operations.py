@@ -6,9 +6,10 @@ Shapes: botocore's service model `sqs/2012-11-05`, protocol AWS JSON 1.0.
 
 import json
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
-from firstlight.registries.aws_operations import Call, ServiceOperation
+from firstlight.registries.aws_operations import Call
 
 # Of entries in one request.
 BATCH = 10
@@ -16,7 +17,7 @@ BATCH = 10
 DELIVERIES = "ApproximateReceiveCount"
 
 
-class SqsOperation(ServiceOperation):
+class SqsOperation(StrEnum):
     """
     What firstlight calls of SQS.
     """

@@ -6,6 +6,7 @@ Shapes: botocore's service model `dynamodb/2012-08-10`.
 
 import json
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from typing import Any
 
 from firstlight.errors import RegistryError, SettingsError
@@ -14,14 +15,14 @@ from firstlight.registries.aws_answer import Answer
 from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
 from firstlight.registries.aws_credentials import CredentialCache, environment_credentials
 from firstlight.registries.aws_http import AwsHttp, endpoint_of
-from firstlight.registries.aws_operations import Call, ServiceOperation
+from firstlight.registries.aws_operations import Call
 from firstlight.registries.sigv4 import Credentials
 
 _TARGET = "DynamoDB_20120810."
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 
 
-class DynamoOperation(ServiceOperation):
+class DynamoOperation(StrEnum):
     """
     What is called, and so what a role must be allowed to do on its table.
     """

@@ -7,14 +7,14 @@ Shapes: botocore's service model `iot/2015-05-28`.
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from firstlight.registries.sigv4 import encoded_path, encoded_query
 
 
-class ServiceOperation(StrEnum):
+class ServiceOperation(Protocol):
     """
-    An operation of one of AWS's services.
+    An operation of one of AWS's services; its text is the operation's name in the API.
     """
 
     @property
@@ -22,17 +22,15 @@ class ServiceOperation(StrEnum):
         """
         The service as people call it.
         """
-        raise NotImplementedError
 
     @property
     def action(self) -> str:
         """
         The IAM action that allows it.
         """
-        raise NotImplementedError
 
 
-class Operation(ServiceOperation):
+class Operation(StrEnum):
     """
     What firstlight calls, and so what its role must be allowed to do; no more.
 

@@ -63,9 +63,10 @@ def parse(text: str) -> dict[ServiceOperation, float]:
         name, _, number = (piece.strip() for piece in part.partition("="))
         if name not in set(Operation):
             raise SettingsError(f"{name!r} is no operation that has a quota here.", hint=_FORM)
-        if name in quotas:
+        operation = Operation(name)
+        if operation in quotas:
             raise SettingsError(f"The quota of {name} is given twice.", hint=_FORM)
-        quotas[Operation(name)] = _rate(name, number)
+        quotas[operation] = _rate(name, number)
     return quotas
 
 

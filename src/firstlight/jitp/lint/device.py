@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from firstlight.certificates import Certificate, TrustedIssuers
+from firstlight.certificates import Certificate
 from firstlight.errors import CertificateError
 from firstlight.jitp import meaning, names
 from firstlight.jitp.algorithms import TAKEN_IN_WORDS, refused_signature
@@ -17,6 +17,7 @@ from firstlight.jitp.ca import require_registrable
 from firstlight.jitp.lint.findings import Finding, error, warning
 from firstlight.jitp.resources import POLICY, THING
 from firstlight.jitp.template import COMMON_NAME, PARAMETERS, PREFIX
+from firstlight.trusted_issuers import TrustedIssuers
 
 _CERTIFICATE = "certificate"
 # what factories of security chips write where a name is wanted: two quotes
