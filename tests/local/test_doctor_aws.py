@@ -537,9 +537,12 @@ def test_a_rule_that_hears_of_new_certificates_decides_itself(laptop: Bench) -> 
     iot.create_topic_rule(ruleName="admit", topicRulePayload={"sql": sql, "actions": []})
     try:
         diagnosis = laptop.diagnose(shown)
+        iot.disable_topic_rule(ruleName="admit")
+        unheard = laptop.diagnose(shown)
     finally:
         iot.delete_topic_rule(ruleName="admit")
 
+    assert [("no-template", True)] == [(finding.code, finding.certain) for finding in unheard.findings]
     assert [("no-template", False)] == [(finding.code, finding.certain) for finding in diagnosis.findings]
     assert "admit" in diagnosis.findings[0].evidence
 
