@@ -13,10 +13,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from firstlight import certificates
+from firstlight import certificates, pki
 from firstlight.certificates import Certificate
 from firstlight.doctor.aws_case import AwsCase, Ca, Introduction, Registered, Template, Thing, Where
 from firstlight.doctor.aws_causes import CAUSES
+from firstlight.doctor.aws_introduction import signer
 from firstlight.doctor.causes import Cause, Fine, Found
 from firstlight.doctor.device import Device
 from firstlight.doctor.diagnosis import Connection, Diagnosis, Verdict
@@ -278,3 +279,31 @@ def test_codes_are_each_causes_own() -> None:
     Machines tell causes apart by them.
     """
     assert len(CAUSES) == len({cause.code for cause in CAUSES})
+
+
+def test_what_may_stand_in_the_way_comes_after_what_does() -> None:
+    """
+    Though the device meets it before.
+    """
+    causes = (
+        Cause("may", "It may", lambda _: Found("Perhaps.", certain=False)),
+        Cause("does", "It does", lambda _: Found("Surely.")),
+    )
+
+    found = examine(pushed(), causes, cloud="aws", device="d", certificate="c", connection=None).findings
+
+    assert ["does", "may"] == [finding.code for finding in found]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_registered_cas_with_the_signers_key_the_working_one_counts(*, turned: bool) -> None:
+    """
+    A CA's certificate was renewed with its key, and the old one switched off.
+    """
+    renewed = pki.create_ca(MAKER.name, key=MAKER.key, now=NOW)
+    works = Ca(id="new", arn="arn", certificate=renewed, status="ACTIVE", auto_registers=True)
+    off = Ca(id="old", arn="arn", certificate=MAKER.ca, status="INACTIVE", auto_registers=False)
+
+    found = signer(MAKER.leaf("sensor-1"), (works, off) if turned else (off, works))
+
+    assert works is found
