@@ -228,6 +228,23 @@ def test_what_is_no_message_of_ours_is_laid_aside(in_laptop_hub: InLaptopHub, te
     in_laptop_hub(promise)
 
 
+def test_what_is_too_large_to_be_ours_is_laid_aside_too(in_laptop_hub: InLaptopHub) -> None:
+    """
+    As it is, up to the 64 KB that a queue takes from anybody; otherwise it would come again for ever.
+    """
+
+    async def promise(world: LaptopHubWorld) -> None:
+        queue, text = world.a_queue(*ROLES), "no <message> of ours & large " * 2000
+        world.storage.queues[QUEUE].put(text, visible_at=0)
+
+        await _turn(StorageBacklog(queue), world.registry)
+
+        assert [text] == [m.text for m in world.storage.queues[POISON].messages]
+        assert [] == world.storage.queues[QUEUE].messages
+
+    in_laptop_hub(promise)
+
+
 def test_an_empty_queue_is_waited_for(in_laptop_hub: InLaptopHub) -> None:
     """
     Until the time is over; what comes meanwhile is taken.

@@ -98,14 +98,17 @@ class StorageQueue:
         """
         Put the message *body* in, to be seen in *delay* seconds, or into the poison queue.
 
+        There it is for people: what base64 has no room for is put as it is, which is what others may have sent.
+
         Raises:
             UnfinishedError: it may not be there.
             RegistryError: the queue does not take it.
         """
         raw = body.encode()
-        if len(raw) > _MOST_BYTES:
+        fits = len(raw) <= _MOST_BYTES
+        if not fits and not poison:
             raise RegistryError(f"Not queued: a message has room for {_MOST_BYTES} bytes, and this is {len(raw)}.")
-        text = escape(base64.b64encode(raw).decode())
+        text = escape(base64.b64encode(raw).decode() if fits else body)
         async with self._places:
             await self._calls.call(
                 "POST",
