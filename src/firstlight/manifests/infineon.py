@@ -19,8 +19,8 @@ _HOWEVER_WRITTEN = re.IGNORECASE | re.DOTALL
 _CERTIFICATES = re.compile(r"(?P<reel>.*)_(?P<object>E0E\w)_Certs\.7z", _HOWEVER_WRITTEN)
 _KEYS = re.compile(r".*_keys\.7z", _HOWEVER_WRITTEN)
 _CHIP = re.compile(r"(?P<chip>.+)_(?P<object>E0E\w)\.pem", _HOWEVER_WRITTEN)
-# Members of the bundle and of an inner archive, bytes of one member, bytes of all.  An archive's list of members is held
-# in memory, 1.1 KB each.
+# Members of the bundle and of an inner archive, bytes of one member, bytes of all.  The list of members is held in
+# memory, at some 1.1 KB each.
 _BUNDLE = Limits(members=64, member=512 * 2**20, total=1024 * 2**20)
 _INNER = Limits(members=200_000, member=64 * 2**10, total=1024 * 2**20)
 
