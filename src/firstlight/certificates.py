@@ -71,7 +71,8 @@ class Certificate:
         the same spelling in firmware; `format(n, "x")` would give another name.
         """
         number = self.x509.serial_number
-        return number.to_bytes(number.bit_length() // 8 + 1, "big").hex()
+        # A negative one names no device, and is read all the same by whoever only looks.
+        return number.to_bytes((number + (number < 0)).bit_length() // 8 + 1, "big", signed=True).hex()
 
     @cached_property
     def common_name(self) -> str | None:

@@ -89,15 +89,18 @@ def _sought(named: str | bytes, rule: NamingRule) -> Sought | FirstlightError:
         return Sought(named, rule.prefix + named if rule.naming is Naming.FINGERPRINT else "")
     try:
         leaf = certificates.load(named)
+        return Sought(leaf.fingerprint, _name(leaf, rule), leaf.common_name)
     except FirstlightError as e:
         return e
     except Exception:  # noqa: BLE001 -- whatever a certificate does to its reader, its neighbours are answered
         return CertificateError("Cannot decode certificate: it cannot be read.")
+
+
+def _name(leaf: certificates.Certificate, rule: NamingRule) -> str:
     try:
-        name = rule.name(leaf)
+        return rule.name(leaf)
     except IdentityError:
-        name = ""
-    return Sought(leaf.fingerprint, name, leaf.common_name)
+        return ""
 
 
 def _entry(ref: str, found: Standing | FirstlightError) -> dict[str, Any]:

@@ -178,6 +178,20 @@ def test_what_this_process_queued_is_called_queued_until_it_is_ready(factory: Fa
     assert ["INCOMPLETE", "READY", "INCOMPLETE"] == [said[0]["status"] for said in (later, ready, after)]
 
 
+def test_a_negative_serial_costs_its_neighbours_nothing(factory: Factory) -> None:
+    """
+    No decent CA writes one, and the reference's expired certificate has one.
+    """
+    odd = factory.odd(change=lambda der: der.replace(b"\x02\x01\x05", b"\x02\x01\x85", 1))
+    scripted = _Scripted(Standing(Condition.UNKNOWN), Standing(Condition.READY))
+    good = {"ref": "b", "fingerprint": factory.leaf().fingerprint}
+
+    answers = _status(_interop(scripted), {"ref": "a", "cert": base64.b64encode(odd).decode()}, good)
+
+    assert ["UNKNOWN", "READY"] == [answer["status"] for answer in answers]
+    assert "Infineon_85" == scripted.asked[0].name
+
+
 def test_who_was_pushed_again_is_queued_no_more(factory: Factory) -> None:
     """
     Switched off afterwards, it is what the registry says, and nobody waits for the queue.
