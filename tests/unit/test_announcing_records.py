@@ -68,6 +68,26 @@ def test_names_and_an_expiry_are_what_was_asked_for(factory: Factory) -> None:
     run(test())
 
 
+def test_what_no_thing_can_be_or_have_is_not_announced(factory: Factory) -> None:
+    """
+    The device would be refused whenever it connects, and nobody would have said so; withdrawn it may be.
+    """
+
+    async def test() -> None:
+        world, rule = World(), NamingRule(Naming.COMMON_NAME, "")
+        given = {'""': (), "sensor-1": (("line", "Line 7"),), "sensor-2": (("line", "7"),)}
+        records = [Record(name, factory.leaf(name).pem.encode(), attributes=a) for name, a in given.items()]
+        rows = await Announcing(now=at_noon, rule=rule).run(records, world.announcements())
+        assert ["ERROR", "ERROR", "ANNOUNCED"] == [row.status for row in rows]
+        assert "is no thing name" in rows[0].message
+        assert "'Line 7' as the attribute 'line'" in rows[1].message
+        assert [rows[2].fingerprint] == list(world.items)
+        rows = await Announcing(now=at_noon, rule=rule, withdraw=True).run(records, world.announcements())
+        assert ([Status.WITHDRAWN] * 3, {}) == ([row.status for row in rows], world.items)
+
+    run(test())
+
+
 def test_withdrawing_takes_back_what_an_expired_certificate_had(factory: Factory) -> None:
     """
     Whoever may not be announced any more may well be withdrawn, and so may who never was.

@@ -10,8 +10,9 @@ from enum import StrEnum
 from itertools import islice
 
 from firstlight import certificates
-from firstlight.errors import FirstlightError, UnfinishedError
+from firstlight.errors import FirstlightError, ManifestError, UnfinishedError
 from firstlight.identity import NamingRule
+from firstlight.jitp import names
 from firstlight.manifests import Record
 from firstlight.registries.aws_announcements import Announcement, Announcements
 
@@ -93,6 +94,8 @@ class Announcing:
             if not self.withdraw:
                 leaf.require_device_leaf(self.now())
             name = self.rule.name(leaf) if self.rule else ""
+            if not self.withdraw:
+                _require_taken(name, record)
         except FirstlightError as e:
             return e
         return Announcement(fingerprint=leaf.fingerprint, name=name, attributes=record.attributes, expires=self.expires)
@@ -117,3 +120,18 @@ class Announcing:
                 found.name,
                 str(error) if error else "",
             )
+
+
+def _require_taken(name: str, record: Record) -> None:
+    """
+    Raises:
+        ManifestError: AWS IoT takes no such name or attribute, so the device would be refused whenever it connects.
+    """
+    if name and not names.is_thing_name(name):
+        raise ManifestError(
+            f"{name[:140]!r} is no thing name.",
+            hint="AWS IoT takes 1 to 128 of a-z A-Z 0-9 : _ -; choose another naming rule or prefix.",
+        )
+    for attribute, value in record.attributes:
+        if not (names.is_attribute_name(attribute) and names.is_attribute_value(value)):
+            raise ManifestError(f"AWS IoT does not take {value[:80]!r} as the attribute {attribute[:140]!r}.")
