@@ -19,6 +19,8 @@ from firstlight.certificates import Certificate
 from firstlight.deploy import bundle, stacks
 from firstlight.lifecycle.aws_drain import AwsDrain
 from firstlight.lifecycle.aws_place import AwsPlace
+from firstlight.lifecycle.aws_retire import Retiring
+from firstlight.lifecycle.rows import Became, Row
 from firstlight.local.addresses import Addresses
 from firstlight.local.laptop_aws import AwsOnLaptop
 from firstlight.push import Answer, Entry
@@ -294,8 +296,25 @@ def test_deployed_drained_destroyed_and_deployed_again(
     anew = replace(own, aws=own.laptop.deploy())
     answers = anew.push(leaf, another)
     assert [True, True] == [answer.ok for answer in answers], answers
+    _drain_refused(anew, maker.leaf(), monkeypatch)
     _drain_dying(anew)
     assert [set()] * 4 == [found for name, found in everything(own.client).items() if name in EMPTY]
+
+
+def _drain_refused(own: Own, stuck: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Devices cannot be retired: the CA stays, by which alone the one that has neither thing nor policy is found again.
+    """
+    own.client("iot").register_certificate(certificatePem=stuck.pem, caCertificatePem=own.site.maker.ca.pem)
+    place = AwsPlace(regions.load(own.site.regions).aws[0], own.client)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(Retiring, "__call__", lambda _, which: Row(str(which), Became.ERROR, "AWS is down."))
+        rows = list(AwsDrain(place, 2, really=True, revoked=False, uploads=False, tell=print).run())
+
+    became = {row.name: row.became for row in rows}
+    assert Became.ERROR is became[stuck.fingerprint]
+    assert Became.UNCHANGED is became[f"CA {own.site.maker.ca.x509.subject.rfc4514_string()}"], became
+    assert 1 == len(own.client("iot").list_ca_certificates()["certificates"])
 
 
 def _drain_dying(own: Own) -> None:

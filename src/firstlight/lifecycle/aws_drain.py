@@ -71,7 +71,10 @@ class AwsDrain:
         with boto.refusals(f"Draining {self.place.region.name}"):
             yield from Doors(self.place, self.really).close()
             left.deprecate()
-            yield from self.devices()
-            yield from left.delete()
+            well = True
+            for row in self.devices():
+                well = well and row.ok
+                yield row
+            yield from left.delete(cas=well)
             yield from Retained(self.place, self.really, self.uploads).delete()
             yield from aws_gateway_role.remove(self.place, really=self.really)

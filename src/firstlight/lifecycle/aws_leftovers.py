@@ -11,7 +11,7 @@ from firstlight.lifecycle.aws_doors import Doors
 from firstlight.lifecycle.aws_ours import targets
 from firstlight.lifecycle.aws_place import AwsPlace
 from firstlight.lifecycle.aws_reading import PAGE
-from firstlight.lifecycle.rows import Became, Row
+from firstlight.lifecycle.rows import STAYS, Became, Row
 
 # "It can take up to five minutes after a policy is detached before it's ready to be deleted" (DetachPolicy); a thing
 # type wants five minutes from its deprecation.
@@ -47,13 +47,16 @@ class Leftovers:
         if not (found.get("thingTypeMetadata") or {}).get("deprecated"):
             iot.deprecate_thing_type(thingTypeName=kind)
 
-    def delete(self) -> Iterator[Row]:
+    def delete(self, *, cas: bool = True) -> Iterator[Row]:
         """
         Yield a row for each thing left behind, once it is gone, or with the reason why it stays.
+
+        Without *cas* the CAs stay: certificates that have neither thing nor policy are found by them alone.
         """
         iot, region = self.place.iot, self.place.region
         for ca in Doors(self.place, self.really).cas():
-            yield self._gone(f"CA {ca.subject}", self._delete_ca, ca.id)
+            what = f"CA {ca.subject}"
+            yield self._gone(what, self._delete_ca, ca.id) if cas else Row(what, Became.UNCHANGED, STAYS)
         for name in region.thing_groups:
             members = ("list_things_in_thing_group", {"thingGroupName": name})
             yield from self._group(f"group {name}", members, iot.describe_thing_group, iot.delete_thing_group, name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from firstlight.errors import FirstlightError
 
-# Of a CA whose devices are not all switched off as was asked.
+# Of a CA whose devices are not all switched off, or retired, as was asked.
 STAYS = "stays, since its devices are found by it: mend the ERROR, and do it again."
 
 
