@@ -138,6 +138,27 @@ def test_each_batch_has_its_own_answer() -> None:
     run(test())
 
 
+def test_an_odd_answer_costs_no_other_batch() -> None:
+    """
+    Nothing is raised, since a push would lose its answers with it.
+    """
+
+    async def test() -> None:
+        world = World()
+
+        def odd(call: Call) -> Answer | None:
+            first = f"{0:064x}" in call.body.decode()
+            return Answer(call.operation, 200, "", b'{"UnprocessedItems": null}') if first else None
+
+        world.before = odd
+        answers = await world.announcements().announce(many(30), deadline=soon())
+        errors = [str(error) for error in answers.values() if error is not None]
+        assert (25, 5) == (len(errors), len(world.items))
+        assert errors[0].startswith("Failed using the table Announcements: unexpected AttributeError.")
+
+    run(test())
+
+
 def test_throttling_is_waited_out_and_a_missing_table_is_not() -> None:
     """
     An on-demand table doubles its traffic in steps; a table that is not there never comes.

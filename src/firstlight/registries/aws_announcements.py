@@ -12,6 +12,7 @@ from typing import Any
 
 from firstlight.errors import FirstlightError, UnfinishedError
 from firstlight.identity import Attributes
+from firstlight.registries import aws_errors
 from firstlight.registries.aws_dynamodb import DynamoDb, DynamoOperation
 
 # Of the JITP stack and of the ingest stack alike, which share nothing else.
@@ -115,10 +116,14 @@ class Announcements:
                 answer = await self._dynamodb.ask(
                     DynamoOperation.BATCH_WRITE_ITEM, self._table, request, deadline=deadline
                 )
+                undone = {_fingerprint(r) for r in answer.document().get("UnprocessedItems", {}).get(self._table, ())}
             except FirstlightError as e:
                 error = e
                 break
-            undone = {_fingerprint(r) for r in answer.document().get("UnprocessedItems", {}).get(self._table, ())}
+            except Exception as e:  # noqa: BLE001 -- a surprise must not cost a push the answers of its devices
+                error = aws_errors.of_a_table(aws_errors.surprising(e), self._table)
+                error.__cause__ = e
+                break
             left = {f: r for f, r in left.items() if f in undone}
             if left:
                 await asyncio.sleep(max(0.0, min(pause, deadline - loop.time())))
