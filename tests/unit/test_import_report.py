@@ -104,6 +104,46 @@ def test_done_is_one_certificate_in_one_place_only(tmp_path: Path) -> None:
         assert not report.has_done("d2", "reel.csv row 2", _fingerprint(2))
 
 
+def test_another_certificate_in_the_same_place_takes_no_row_away(tmp_path: Path) -> None:
+    """
+    A maker who calls every manifest alike, and one who issued a certificate again: each was done, or was not.
+    """
+    path = tmp_path / "report.csv"
+    with Report(path, to=_TO) as report:
+        report.write([_row(1), _row(2, done=False)])
+    with Report(path, to=_TO) as report:
+        report.write([_row(1, fingerprint=_fingerprint(8), done=False), _row(2, fingerprint=_fingerprint(9))])
+        assert (4, 2) == (report.rows, report.done)
+        assert report.has_done("d1", "reel.csv row 1", _fingerprint(1))
+        assert not report.has_done("d1", "reel.csv row 1", _fingerprint(8))
+
+    assert [
+        ("d1", _fingerprint(1), "SUCCESS"),
+        ("d2", _fingerprint(2), "ERROR"),
+        ("d1", _fingerprint(8), "ERROR"),
+        ("d2", _fingerprint(9), "SUCCESS"),
+    ] == [(r["ref"], r["fingerprint"], r["status"]) for r in _table(path)]
+
+
+def test_a_certificate_replaces_the_row_of_its_place_that_had_none(tmp_path: Path) -> None:
+    """
+    A manifest that was mended leaves no row of what was wrong with it; one that was damaged since costs none.
+    """
+    path = tmp_path / "report.csv"
+    damaged = Row(ref="d1", source="reel.csv row 1", status="ERROR", message="it cannot be read")
+    with Report(path, to=_TO) as report:
+        report.write([damaged])
+    with Report(path, to=_TO) as report:
+        report.write([_row(1)])
+        assert (1, 1) == (report.rows, report.done)
+    assert [("d1", "SUCCESS")] == [(r["ref"], r["status"]) for r in _table(path)]
+
+    with Report(path, to=_TO) as report:
+        report.write([damaged])
+        assert (2, 1) == (report.rows, report.done)
+    assert [("d1", "SUCCESS"), ("d1", "ERROR")] == [(r["ref"], r["status"]) for r in _table(path)]
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2000))
 def test_a_report_cut_anywhere_goes_on(tmp_path_factory: pytest.TempPathFactory, at: int) -> None:

@@ -56,9 +56,10 @@ class Report:
     """
     The report at *path* of an import to *to*, opened for one run; what is in it already stays.
 
-    A device is known by its ref and its place in the manifest: a later row of the same replaces the earlier one
-    when the report is closed, and a report without rows is removed then.  Each row is one line, so what a killed
-    run left half written is found and dropped.
+    A device is known by its ref, its place in the manifest and its certificate: a later row of the same replaces
+    the earlier one when the report is closed, and one with a certificate that of its place without.  So a manifest
+    of the same file name, or of re-issued certificates, adds rows and takes none away.  A report without rows is
+    removed.  Each row is one line, so what a killed run left half written is found and dropped.
 
     Raises:
         UsageError: the file cannot be written, is another destination's, or no report; or another run has it.
@@ -67,8 +68,8 @@ class Report:
     def __init__(self, path: Path, *, to: str) -> None:
         self.path = path
         self._to = to
-        # digests, not texts: a million rows have to fit
-        self._fingerprints: dict[bytes, bytes] = {}
+        # whether each is done; digests, not texts: a million rows have to fit
+        self._devices: dict[bytes, bool] = {}
         self._done = 0
         self._replaced = False
         self._failed = False
@@ -90,7 +91,7 @@ class Report:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if not self._fingerprints:
+            if not self._devices:
                 self.path.unlink(missing_ok=True)
             elif self._replaced and not self._failed:
                 self._compact()
@@ -106,7 +107,7 @@ class Report:
         """
         How many devices it has.
         """
-        return len(self._fingerprints)
+        return len(self._devices)
 
     @property
     def done(self) -> int:
@@ -119,8 +120,7 @@ class Report:
         """
         Whether this device, with this certificate, was done before.
         """
-        known = self._fingerprints.get(_key(quoted(ref), quoted(source)))
-        return bool(known) and known == _short(fingerprint)
+        return self._devices.get(_key(quoted(ref), quoted(source), fingerprint), False)
 
     def write(self, rows: Iterable[Row]) -> None:
         """
@@ -186,13 +186,12 @@ class Report:
         self._file.truncate(whole)
 
     def _count(self, cells: list[str]) -> None:
-        key = _key(cells[_REF], cells[_SOURCE])
-        before = self._fingerprints.get(key)
-        self._replaced |= before is not None
-        self._done -= bool(before)
-        done = cells[_STATUS] == DONE
-        self._fingerprints[key] = _short(cells[_FINGERPRINT]) if done else b""
-        self._done += done
+        own, without = _keys(cells)
+        for key in {own, without} & self._devices.keys():
+            self._replaced = True
+            self._done -= self._devices.pop(key)
+        self._devices[own] = cells[_STATUS] == DONE
+        self._done += self._devices[own]
 
     def _compact(self) -> None:
         last: dict[bytes, int] = {}
@@ -200,7 +199,10 @@ class Report:
         at = len(_HEAD)
         for line, cells in _lines(self._file):
             assert cells is not None  # noqa: S101 -- what we wrote ourselves
-            last[_key(cells[_REF], cells[_SOURCE])] = at
+            own, without = _keys(cells)
+            if own != without:
+                last.pop(without, None)
+            last[own] = at
             at += len(line)
         path = self.path.resolve()
         fresh = path.with_name(f".{path.name[:200]}.new")
@@ -256,12 +258,17 @@ def _cells(row: Row, to: str) -> list[str]:
     return [*(quoted(one_line(text)) for text in texts), certificate]
 
 
-def _key(ref: str, source: str) -> bytes:
-    return hashlib.blake2b(f"{source}\n{ref}".encode("utf-8", "replace"), digest_size=16).digest()
+def _keys(cells: list[str]) -> tuple[bytes, bytes]:
+    """
+    Return what the row's device is known by, and what it would be if its place had no certificate.
+    """
+    ref, source = cells[_REF], cells[_SOURCE]
+    return _key(ref, source, cells[_FINGERPRINT]), _key(ref, source, "")
 
 
-def _short(fingerprint: str) -> bytes:
-    return bytes.fromhex(fingerprint)[:16] if fingerprint else b""
+def _key(ref: str, source: str, fingerprint: str) -> bytes:
+    text = f"{fingerprint.lower()}\n{source}\n{ref}"
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def destination_of(path: Path) -> str:
