@@ -41,13 +41,17 @@ def cloud_id(path: Path, certificates: Iterable[Certificate]) -> Path:
     return write_csv(path, ("device_id", "group_id", "certificate"), rows)
 
 
-def archive(members: Mapping[str, bytes], password: str | None = None) -> bytes:
+def archive(
+    members: Mapping[str, bytes],
+    password: str | None = None,
+    filters: Sequence[Mapping[str, int]] = ({"id": py7zr.FILTER_COPY},),
+) -> bytes:
     """
-    Return a 7z archive of *members*, stored if there is no *password*.
+    Return a 7z archive of *members*, made with *filters* if there is no *password*.
     """
     buffer = io.BytesIO()
-    filters = None if password else [{"id": py7zr.FILTER_COPY}]
-    with py7zr.SevenZipFile(buffer, "w", filters=filters, password=password) as opened:
+    chain = None if password else list(filters)
+    with py7zr.SevenZipFile(buffer, "w", filters=chain, password=password) as opened:
         for name, data in members.items():
             opened.writestr(data, name)
     return buffer.getvalue()

@@ -5,6 +5,7 @@ The Infineon bundle: a 7z archive of 7z archives.
 import os
 from pathlib import Path
 
+import py7zr
 import pytest
 
 from firstlight import certificates
@@ -120,6 +121,35 @@ def test_an_archive_bomb_is_an_error_that_says_its_limit(tmp_path: Path, monkeyp
             ),
         ),
     ] == found
+
+
+@pytest.mark.parametrize("method", ["lzma", "lzma2", "ppmd"])
+def test_an_archive_that_would_take_much_memory_is_an_error_that_says_how_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """
+    A dictionary costs what it is said to be, or what it unpacks if that is less; all folders' at once.
+    """
+    filters: dict[str, dict[str, int]] = {
+        "lzma": {"id": py7zr.FILTER_LZMA, "dict_size": 2**16},
+        "lzma2": {"id": py7zr.FILTER_LZMA2, "dict_size": 3 * 2**15},
+        "ppmd": {"id": py7zr.FILTER_PPMD, "order": 6, "mem": 16},
+    }
+    needed = {"lzma": 2**16, "lzma2": 3 * 2**15, "ppmd": 2**16}[method]
+    inner = archive({"A_E0E0.pem": b"x" * 60_000, "B_E0E0.pem": b"y" * 60_000}, filters=[filters[method]])
+    path = tmp_path / "reel.7z"
+    path.write_bytes(archive({"R_E0E0_Certs.7z": inner}))
+
+    monkeypatch.setattr(spool, "MAX_MEMORY", needed)
+    assert [None, None] == [r.error for r in read([path])]
+
+    monkeypatch.setattr(spool, "MAX_MEMORY", needed - 1)
+    (found,) = read([path])
+    assert found.error is not None
+    assert found.error.message.endswith(
+        f"R_E0E0_Certs.7z cannot be unpacked: its dictionaries need {needed} bytes of memory, more than {needed - 1}, "
+        "and 2 of its 2 files could not be had."
+    )
 
 
 def test_an_empty_file_in_a_bundle_is_still_a_device(tmp_path: Path) -> None:

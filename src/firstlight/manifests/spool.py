@@ -11,6 +11,10 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from firstlight.errors import UsageError
+from firstlight.manifests import dictionaries
+
+# Bytes of dictionaries that an archive may need to be unpacked; 7-Zip's largest preset has one of this size.
+MAX_MEMORY = 256 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,7 @@ def unpacked(archive: Path | IO[bytes], spool: Spool, *, only: Callable[[str], b
         # given as a file, not as a path: then it is unpacked in one thread, and members do not interleave
         with _opened(archive) as file, py7zr.SevenZipFile(file) as opened:
             names = [name for name in opened.getnames() if only(name)]
+            _require_memory(opened)
             wanted = set(names)
             spool.require_room_beside(sum(f.uncompressed for f in opened.files if f.filename not in wanted))
             if names:
@@ -168,6 +173,13 @@ def unpacked(archive: Path | IO[bytes], spool: Spool, *, only: Callable[[str], b
         return ""
     lost = len(names) - len(spool.kept)
     return f"{problem}, and {lost} of its {len(names)} files could not be had" if names else problem
+
+
+def _require_memory(opened: Any) -> None:
+    streams = opened.header.main_streams  # None if every member is empty
+    needed = dictionaries.memory(streams.unpackinfo.folders) if streams else 0
+    if needed > MAX_MEMORY:
+        raise TooLargeError(f"its dictionaries need {needed} bytes of memory, more than {MAX_MEMORY}")
 
 
 @contextmanager
