@@ -155,14 +155,19 @@ def test_what_there_was_no_time_for_is_in_the_report(tmp_path: Path, devices: li
 
 class _SlowQueue(_Queue):
     """
-    Takes what it is given when the time is over.
+    Takes what it is given when the time is over, which is when it was given two slices.
     """
 
     over = 0.0
+    slices = 0
 
     async def put(self, waiting: Sequence[Waiting], *, deadline: float) -> list[FirstlightError | None]:
-        late = asyncio.Event()
-        asyncio.get_running_loop().call_at(self.over, late.set)
+        loop, late = asyncio.get_running_loop(), asyncio.Event()
+        loop.call_at(self.over, late.set)
+        self.slices += 1
+        if self.slices == 2:
+            at = self.over
+            vars(loop)["time"] = lambda: at + 1
         await late.wait()
         return await super().put(waiting, deadline=deadline)
 
@@ -180,8 +185,8 @@ def test_a_manifest_whose_time_is_over_in_the_middle_says_what_it_left(
         uploads = Uploads(
             objects=bucket, queue=queue, admission=Admission(rule=NamingRule()), options=Options(), now=at_noon
         )
-        deadline = asyncio.get_running_loop().time() + 0.05
-        queue.over = deadline + 0.001
+        deadline = asyncio.get_running_loop().time() + 3600
+        queue.over = deadline + 1
         return await uploads.take(Object("uploads", "manifests/reel"), to=_TO, deadline=deadline)
 
     tally = asyncio.run(go())
@@ -206,6 +211,21 @@ def test_a_manifest_that_cannot_be_read_has_a_report_too(content: bytes | None, 
     (row,) = _rows(bucket.objects["reports/x y.txt.csv"])
     assert ("ERROR", "manifests/x y.txt") == (row["status"], row["source"])
     assert sentence in row["message"]
+    assert row["message"].startswith("manifests/x y.txt ")
+
+
+def test_what_is_wrong_is_said_of_the_object_and_not_of_a_scratch_file(tmp_path: Path) -> None:
+    """
+    A folder that is gone with the function helps nobody.
+    """
+    bucket = _Bucket(
+        manifests__a__reel=write_csv(tmp_path / "m", ("device_id", "certificate"), [("d1", "")]).read_bytes()
+    )
+
+    _take(bucket, _Queue(), "manifests/a/reel")
+
+    (row,) = _rows(bucket.objects["reports/a/reel.csv"])
+    assert "manifests/a/reel: row 2 has no certificate." == row["message"]
 
 
 def test_signers_and_attributes_are_settings(tmp_path: Path, factory: Factory) -> None:

@@ -5,10 +5,11 @@ A manifest that somebody put into a bucket: read, queued device by device, repor
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from firstlight import certificates
 from firstlight.errors import CertificateError, FirstlightError, NotAttemptedError, SettingsError
@@ -25,6 +26,7 @@ from firstlight.provision import Admission
 from firstlight.settings import Settings
 
 MANIFESTS, REPORTS = "manifests/", "reports/"
+_Error = TypeVar("_Error", bound=FirstlightError)
 # What the function's scratch space has room for beside what is unpacked of it.
 _MAX_MANIFEST = 2**30
 # Rows written at once of what was not tried.
@@ -69,7 +71,7 @@ class Uploads:
             try:
                 manifest = _place_for(of, path.parent / "manifests")
                 await self.objects.download(of, manifest, limit=_MAX_MANIFEST)
-                records = read([manifest], self.options)
+                records = _told_of(of, manifest, read([manifest], self.options))
                 if loop.time() >= deadline:
                     stop.set()
                 tally = await run(records, landing, report, heard=lambda _: None, stop=stop)
@@ -86,6 +88,21 @@ def _place_for(of: Object, folder: Path) -> Path:
     # sources are told by the file's own name
     folder.mkdir()
     return folder / (one_line(PurePosixPath(of.key).name)[-_LONGEST_NAME:].strip(". ") or "manifest")
+
+
+def _told_of(of: Object, place: Path, records: Iterator[Record]) -> Iterator[Record]:
+    """
+    Yield *records*; what is wrong with them is said of the object, not of the scratch file at *place*.
+    """
+
+    def said(error: _Error) -> _Error:
+        return type(error)(error.message.replace(str(place), one_line(of.key)), hint=error.hint)
+
+    try:
+        for record in records:
+            yield replace(record, error=said(record.error)) if record.error else record
+    except FirstlightError as e:
+        raise said(e) from e
 
 
 def options_from(settings: Settings) -> Options:
