@@ -86,28 +86,6 @@ def test_under_default_quotas_sixteen_clients_end_with_every_device_complete(
     in_stub(promise)
 
 
-def test_what_did_not_fit_before_the_deadline_was_not_begun(in_stub: InStub, new_devices: NewDevices) -> None:
-    """
-    Under a quota few devices are in flight, so that hardly one is half made when the deadline comes.
-    """
-
-    async def promise(world: StubWorld) -> None:
-        world.weather(tps={"RegisterCertificateWithoutCA": 100}, burst={"RegisterCertificateWithoutCA": 1})
-        registry = world.another_process()
-        await register(registry, *new_devices(20))
-        world.stub.registry.things.clear()
-
-        devices = new_devices(200)
-        answers = codes(await register(registry, *devices, seconds=0.7))
-
-        assert answers.count("not-attempted") > 100
-        begun = [d for d in devices if world.attributes(d.name) is not None]
-        assert len(begun) <= 200 - answers.count("not-attempted")
-        assert len(begun) - answers.count("ok") <= 8
-
-    in_stub(promise)
-
-
 def test_a11_a_throttled_get_policy_makes_no_success_untrue(in_stub: InStub, new_devices: NewDevices) -> None:
     """
     GetPolicy once in two seconds, and eight cold processes: the reference said SUCCESS 130 times out of 160.

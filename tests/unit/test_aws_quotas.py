@@ -105,6 +105,32 @@ def test_sixteen_clients_of_one_process_lose_nothing(
     assert cloud.calls.total() <= 4.05 * 800 + 100
 
 
+def test_what_did_not_fit_before_the_deadline_was_not_begun(
+    new_devices: Iterator[DeviceIdentity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Under a quota few devices are in flight, so that hardly one is half made when the deadline comes.
+    """
+
+    async def run() -> tuple[VirtualCloud, list[str]]:
+        cloud = VirtualCloud(monkeypatch, tps={_REGISTER: 10.0}, burst={_REGISTER: 1}, latency_ms=20)
+        process = cloud.process()
+        await _client(process, _some(new_devices, 20))
+        cloud.registry.things.clear()
+        deadline = asyncio.get_running_loop().time() + 7
+        return cloud, [
+            r.error.code if r.error else "ok"
+            for r in await process.register(_some(new_devices, 200), deadline=deadline)
+        ]
+
+    cloud, answers = virtual_time.run(run())
+
+    begun = len(cloud.registry.things)
+    assert answers.count("not-attempted") > 100
+    assert begun <= 200 - answers.count("not-attempted")
+    assert begun - answers.count("ok") <= 8
+
+
 def test_sixteen_processes_lose_nothing(new_devices: Iterator[DeviceIdentity], monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Lambdas that begin at the same moment share the quota and nothing else.
