@@ -13,6 +13,7 @@ from firstlight.importing.objects import Object
 from firstlight.importing.s3 import S3
 from firstlight.importing.upload import Uploads, options_from
 from firstlight.queues.sqs_environment import queue_from
+from firstlight.registries import aws_name
 from firstlight.registries.aws_credentials import environment_credentials
 from firstlight.settings import Settings
 from lambdas import invocation
@@ -32,6 +33,8 @@ def service() -> Uploads:
         ),
         queue=queue_from(settings, os.environ),
         admission=admission_from(settings),
+        # the worker gives things no type either
+        refusal=aws_name.refusal,
         options=options_from(settings),
         now=invocation.now,
     )

@@ -19,6 +19,7 @@ from firstlight.endpoint import admission_from
 from firstlight.importing.azure_blobs import blobs_from
 from firstlight.importing.objects import Object
 from firstlight.importing.upload import Uploads, options_from
+from firstlight.registries import azure_identity
 
 # As the template names them: the queue that Event Grid tells, and the settings that say where it is and who asks.
 QUEUE, CONNECTION = "uploads", "UploadsQueue"
@@ -34,9 +35,9 @@ logger = logging.getLogger("firstlight")
 def service() -> Uploads:
     settings, queue = clients.settings(), clients.queue()
     assert queue is not None  # noqa: S101 -- the template gives the app both or neither
-    blobs, options = blobs_from(settings, os.environ), options_from(settings)
-    admission = admission_from(settings)
-    return Uploads(objects=blobs, queue=queue, admission=admission, options=options, now=lambda: datetime.now(UTC))
+    admission, refusal = admission_from(settings), azure_identity.refusal
+    blobs, options, now = blobs_from(settings, os.environ), options_from(settings), lambda: datetime.now(UTC)
+    return Uploads(objects=blobs, queue=queue, admission=admission, refusal=refusal, options=options, now=now)
 
 
 @app.queue_trigger(arg_name="message", queue_name=QUEUE, connection=CONNECTION)
@@ -55,6 +56,5 @@ async def uploads(message: func.QueueMessage) -> None:
 
 
 def _region() -> str:
-    # Azure says it as people do, West Europe; `firstlight import` goes on only with a report of its own destination,
-    # and that is said as in regions.toml.
+    # Azure says it as people do, West Europe; `firstlight import` knows its own destination as regions.toml has it.
     return os.environ.get("REGION_NAME", "").replace(" ", "").lower()

@@ -143,6 +143,23 @@ def test_a_certificate_replaces_the_row_of_its_place_that_had_none(tmp_path: Pat
         assert (2, 1) == (report.rows, report.done)
     assert [("d1", "SUCCESS"), ("d1", "ERROR")] == [(r["ref"], r["status"]) for r in _table(path)]
 
+    with Report(path, to=_TO) as report:
+        assert not report.has_done("d1", "reel.csv row 1", _fingerprint(1))
+        report.write([_row(1)])
+        assert report.has_done("d1", "reel.csv row 1", _fingerprint(1))
+    assert [("d1", "SUCCESS")] == [(r["ref"], r["status"]) for r in _table(path)]
+
+
+def test_what_has_no_certificate_was_never_done(tmp_path: Path) -> None:
+    """
+    Whatever somebody made of a row's fingerprint.
+    """
+    path = tmp_path / "report.csv"
+    with Report(path, to=_TO) as report:
+        report.write([Row(ref="d1", source="reel.csv row 1", status="SUCCESS")])
+
+        assert not report.has_done("d1", "reel.csv row 1", "")
+
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2000))

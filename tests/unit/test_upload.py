@@ -19,16 +19,18 @@ from hypothesis import strategies as st
 
 from firstlight.certificates import Certificate
 from firstlight.errors import FirstlightError, ManifestError, SettingsError, ThrottledError
-from firstlight.identity import NamingRule
+from firstlight.identity import DeviceIdentity, Naming, NamingRule
 from firstlight.importing import run as running
-from firstlight.importing.landing import Pace, QueueLanding
+from firstlight.importing.landing import Pace, QueueLanding, Refusal
 from firstlight.importing.objects import Object
 from firstlight.importing.run import Tally
 from firstlight.importing.s3 import S3
 from firstlight.importing.upload import Uploads, options_from
 from firstlight.manifests import Options, read
+from firstlight.manifests.attributes import Wanted
 from firstlight.overflow import Waiting
 from firstlight.provision import Admission
+from firstlight.registries import aws_name, azure_identity
 from firstlight.registries.aws_credentials import Keys
 from firstlight.registries.sigv4 import Signer
 from firstlight.settings import Settings
@@ -88,11 +90,26 @@ def devices(factory: Factory) -> list[Certificate]:
     return reel(factory, 250)
 
 
-def _take(bucket: _Bucket, queue: _Queue, key: str, *, options: Options | None = None, seconds: float = 60) -> Tally:
+def _anybody(who: DeviceIdentity) -> FirstlightError | None:
+    del who
+    return None
+
+
+def _take(
+    bucket: _Bucket,
+    queue: _Queue,
+    key: str,
+    *,
+    options: Options | None = None,
+    refusal: Refusal = _anybody,
+    rule: NamingRule = NamingRule(prefix="Infineon_"),  # noqa: B008 -- it is frozen
+    seconds: float = 60,
+) -> Tally:
     uploads = Uploads(
         objects=bucket,
         queue=queue,
-        admission=Admission(rule=NamingRule(prefix="Infineon_")),
+        admission=Admission(rule=rule),
+        refusal=refusal,
         options=options or Options(),
         now=at_noon,
     )
@@ -126,6 +143,34 @@ def test_each_device_is_queued_and_has_its_row(tmp_path: Path, devices: list[Cer
     }
     assert {_TO} == {r["to"] for r in found}
     assert {"reel row 2", "reel row 3", "reel row 4"} == {r["source"] for r in found}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "why"),
+    [
+        (aws_name.refusal, ("'sensor 1' is no thing name.", "as the attribute line.")),
+        (azure_identity.refusal, ("'sensor 1' is no device id.", "the tag 'line' is too long:")),
+    ],
+    ids=["AWS IoT", "IoT Hub"],
+)
+def test_whom_the_cloud_never_takes_is_said_at_once(tmp_path: Path, refusal: Refusal, why: tuple[str, str]) -> None:
+    """
+    A name or a value that is not legal there: no worker can mend it, so it is not QUEUED, and bothers none.
+    """
+    maker = Factory()
+    good, named, valued = (maker.leaf(common_name=name) for name in ("sensor-1", "sensor 1", "sensor-2"))
+    rows = [("d1", "L7", good.pem), ("d2", "L7", named.pem), ("d3", "7" * 5000, valued.pem)]
+    manifest = write_csv(tmp_path / "reel.csv", ("device_id", "line", "certificate"), rows)
+    bucket, queue = _Bucket(manifests__reel=manifest.read_bytes()), _Queue()
+    options, rule = Options(attributes=(Wanted.parse("line"),)), NamingRule(Naming.COMMON_NAME)
+
+    tally = _take(bucket, queue, "manifests/reel", options=options, refusal=refusal, rule=rule)
+
+    assert ["d1"] == [w.ref for w in queue.waiting]
+    assert (1, 2) == (tally.queued, tally.failed)
+    said = {r["ref"]: r["message"] for r in _rows(bucket.objects["reports/reel.csv"]) if r["status"] == "ERROR"}
+    assert why[0] in said["d2"]
+    assert why[1] in said["d3"]
 
 
 def test_its_report_can_be_imported(tmp_path: Path, devices: list[Certificate]) -> None:
@@ -183,7 +228,12 @@ def test_a_manifest_whose_time_is_over_in_the_middle_says_what_it_left(
 
     async def go() -> Tally:
         uploads = Uploads(
-            objects=bucket, queue=queue, admission=Admission(rule=NamingRule()), options=Options(), now=at_noon
+            objects=bucket,
+            queue=queue,
+            admission=Admission(rule=NamingRule()),
+            refusal=_anybody,
+            options=Options(),
+            now=at_noon,
         )
         deadline = asyncio.get_running_loop().time() + 3600
         queue.over = deadline + 1

@@ -29,6 +29,10 @@ class Landed:
     again: bool = False
 
 
+# Why a cloud would never take a device, whatever is mended in it; None if it may.
+Refusal = Callable[[DeviceIdentity], FirstlightError | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """
@@ -94,15 +98,24 @@ class RegistryLanding:
 class QueueLanding:
     """
     The queue behind an ingest API: each device that may be let in is put there, and a worker does the rest.
+
+    *refusal* says why the cloud would never take a device; what it says nothing of is for the worker to find out.
     """
 
     pace = Pace()
 
     def __init__(
-        self, queue: Overflow, admission: Admission, *, now: Callable[[], datetime], patience: float = 60.0
+        self,
+        queue: Overflow,
+        admission: Admission,
+        *,
+        refusal: Refusal,
+        now: Callable[[], datetime],
+        patience: float = 60.0,
     ) -> None:
         self._queue = queue
         self._admission = admission
+        self._refusal = refusal
         self._now = now
         self._patience = patience
 
@@ -118,9 +131,10 @@ class QueueLanding:
 
     def _identified(self, record: Record) -> DeviceIdentity | FirstlightError:
         try:
-            return self._admission.identify(record.certificate, self._now(), record.attributes)
+            who = self._admission.identify(record.certificate, self._now(), record.attributes)
         except FirstlightError as e:
             return e
+        return self._refusal(who) or who
 
 
 def _queued(who: DeviceIdentity, error: FirstlightError | None) -> Landed:

@@ -118,9 +118,13 @@ class Report:
 
     def has_done(self, ref: str, source: str, fingerprint: str) -> bool:
         """
-        Whether this device, with this certificate, was done before.
+        Whether this device, with this certificate, was done before, and its place has no row without one: doing it
+        again replaces that.
         """
-        return self._devices.get(_key(quoted(ref), quoted(source), fingerprint), False)
+        ref, source = quoted(ref), quoted(source)
+        if not fingerprint or _key(ref, source, "") in self._devices:
+            return False
+        return self._devices.get(_key(ref, source, fingerprint), False)
 
     def write(self, rows: Iterable[Row]) -> None:
         """

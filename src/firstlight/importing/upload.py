@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from firstlight import certificates
 from firstlight.errors import CertificateError, FirstlightError, NotAttemptedError, SettingsError
-from firstlight.importing.landing import QueueLanding
+from firstlight.importing.landing import QueueLanding, Refusal
 from firstlight.importing.objects import Object, Objects
 from firstlight.importing.report import Report, Row
 from firstlight.importing.run import Tally, row_of, run
@@ -37,12 +37,14 @@ _LONGEST_NAME = 120
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
     """
-    What takes an upload: the bucket's objects, the queue, who may be let in, how manifests are read.
+    What takes an upload: the bucket's objects, the queue, who may be let in and whom the cloud behind the queue would
+    never take, how manifests are read.
     """
 
     objects: Objects
     queue: Overflow
     admission: Admission
+    refusal: Refusal
     options: Options
     now: Callable[[], datetime]
 
@@ -63,7 +65,8 @@ class Uploads:
             return tally
 
     async def _queued(self, of: Object, path: Path, *, to: str, deadline: float) -> Tally:
-        landing, stop = QueueLanding(self.queue, self.admission, now=self.now), asyncio.Event()
+        landing = QueueLanding(self.queue, self.admission, refusal=self.refusal, now=self.now)
+        stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         alarm = loop.call_at(deadline, stop.set)
         tally = Tally()

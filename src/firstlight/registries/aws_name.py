@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from firstlight.errors import NameTakenError
+from firstlight.errors import NameTakenError, RegistryError
 from firstlight.identity import DeviceIdentity
 from firstlight.registries import aws_errors, aws_operations
 from firstlight.registries.aws_account import Account
@@ -45,8 +45,8 @@ class Name:
             RegistryError: AWS IoT takes no such name or attribute; or AWS refused, failed, or was not done in time.
         """
         name, extras = self.identity.name, self.account.extras
-        if not _LEGAL.fullmatch(name):
-            raise aws_errors.illegal_name(name)
+        if why := refusal(self.identity, thing_type=extras.thing_type):
+            raise why
         create = aws_operations.create_thing(
             name,
             attributes_of(self.identity, thing_type=extras.thing_type),
@@ -136,6 +136,19 @@ class Name:
             # Another process may be about to register it, so the name is not free.
             raise aws_errors.claimed_by_nobody(self.identity.name)
         return described.ok and described.certificate_status == "REVOKED"
+
+
+def refusal(identity: DeviceIdentity, *, thing_type: str = "") -> RegistryError | None:
+    """
+    Return why AWS IoT takes *identity* as no thing of *thing_type*, whenever it is asked; None if it may.
+    """
+    if not _LEGAL.fullmatch(identity.name):
+        return aws_errors.illegal_name(identity.name)
+    try:
+        attributes_of(identity, thing_type=thing_type)
+    except RegistryError as e:
+        return e
+    return None
 
 
 def owner_of(thing: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from firstlight.errors import InactiveError, NameTakenError, RegistryError
 from firstlight.identity import DeviceIdentity
-from firstlight.registries import azure_errors
-from firstlight.registries.azure_authentication import Means, means_of
+from firstlight.registries import azure_errors, azure_tags
+from firstlight.registries.azure_authentication import Means, is_device_id, means_of
 
 
 def wanted(identity: DeviceIdentity, preferred: Means) -> dict[str, Any]:
@@ -21,6 +21,16 @@ def wanted(identity: DeviceIdentity, preferred: Means) -> dict[str, Any]:
         proof = {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": identity.fingerprint.upper()}}
     entry = {"id": identity.name, "importMode": "create", "status": "enabled", "authentication": proof}
     return entry | ({"tags": dict(identity.attributes)} if identity.attributes else {})
+
+
+def refusal(identity: DeviceIdentity) -> RegistryError | None:
+    """
+    Return why no hub takes *identity*, whenever it is asked: its name or its tags; None if one may.
+    """
+    if not is_device_id(identity.name):
+        return azure_errors.illegal_id(identity.name)
+    why = azure_tags.problem(identity.attributes)
+    return azure_errors.illegal_tags(why) if why else None
 
 
 def problem(found: dict[str, Any], identity: DeviceIdentity, preferred: Means) -> RegistryError | None:

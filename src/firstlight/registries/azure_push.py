@@ -29,8 +29,8 @@ class AzurePush(Rounds[Registration]):
     def __init__(self, site: Site, devices: Sequence[DeviceIdentity], *, deadline: float) -> None:
         super().__init__(site, devices, deadline=deadline)
         for entry in self._entries:
-            if why := azure_tags.problem(entry.identity.attributes):
-                self._fail(entry, azure_errors.illegal_tags(why))
+            if why := azure_identity.refusal(entry.identity):
+                self._fail(entry, why)
 
     async def _round(self, left: list[_Entry]) -> None:
         # What this push found to be there already is one call short of its answer.
