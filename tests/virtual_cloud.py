@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 
-from benchmarks.stub_limits import Limits
+from benchmarks.stub_limits import HANG, Limits
 from benchmarks.stub_operations import operation
 from benchmarks.stub_registry import Refused, Registry
 from benchmarks.stub_request import Request
@@ -25,12 +25,13 @@ POLICY = "FirstlightDevice"
 
 class VirtualCloud:
     """
-    What `AwsHttp` reaches from now on; *limits* are as in benchmarks.stub_limits.  Made on the running loop.
+    What `AwsHttp` reaches from now on; *limits* are as in benchmarks.stub_limits, HANG the only fault.  Made on the
+    running loop.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **limits: Any) -> None:
         self.registry = Registry(policies={POLICY})
-        self.limits = Limits(**limits, clock=asyncio.get_running_loop().time)
+        self.weather(**limits)
         self.calls: Counter[str] = Counter()
         self.turned_away: Counter[str] = Counter()
 
@@ -39,12 +40,22 @@ class VirtualCloud:
 
         monkeypatch.setattr(AwsHttp, "send", send)
 
-    def process(self, pacing: Pacing | None = None) -> AwsIotRegistry:
+    def weather(self, **limits: Any) -> None:
+        """
+        Set latency, quotas and faults; what is not named is fine.
+        """
+        self.limits = Limits(**limits, clock=asyncio.get_running_loop().time)
+
+    def process(self, pacing: Pacing | None = None, *, max_in_flight: int = 256) -> AwsIotRegistry:
         """
         Return a registry that shares nothing with others but the cloud.
         """
         return AwsIotRegistry(
-            region="us-east-1", policy_name=POLICY, credentials=lambda: Keys("test", "test"), pacing=pacing
+            region="us-east-1",
+            policy_name=POLICY,
+            credentials=lambda: Keys("test", "test"),
+            max_in_flight=max_in_flight,
+            pacing=pacing,
         )
 
     async def _answer(self, call: Call, until: float) -> Answer:
@@ -52,6 +63,8 @@ class VirtualCloud:
             async with asyncio.timeout_at(until):
                 # There and back.
                 await asyncio.sleep(self.limits.latency_ms / 2000)
+                if self.limits.fault(call.operation) == HANG:
+                    await asyncio.Event().wait()
                 answer = self._done(call)
                 await asyncio.sleep(self.limits.latency_ms / 2000)
                 return answer

@@ -163,28 +163,6 @@ def test_nothing_is_asked_that_is_known(in_stub: InStub, new_devices: NewDevices
     in_stub(promise)
 
 
-def test_an_inspection_under_a_throttle_ends_in_time(in_stub: InStub, new_devices: NewDevices) -> None:
-    """
-    What AWS does not say before the deadline is an error, and never UNKNOWN without one.
-    """
-
-    async def promise(world: StubWorld) -> None:
-        devices = new_devices(30)
-        await register(world.registry, *devices)
-        world.weather(tps={"DescribeCertificate": 10.0}, burst={"DescribeCertificate": 5.0})
-
-        standings = await inspect(world.registry, *map(sought, devices), seconds=0.4)
-
-        ready = [s for s in standings if s.condition is Condition.READY]
-        assert 30 == len(standings)
-        assert 5 <= len(ready) < 30
-        assert all(s.error is not None for s in standings if s not in ready)
-        assert {"throttled", "not-attempted"} >= {s.error.code for s in standings if s.error}
-        assert all(s.error.message.startswith("Failed looking the device up: ") for s in standings if s.error)
-
-    in_stub(promise)
-
-
 def test_without_the_policy_nothing_can_be_said(in_aws: InAws, new_devices: NewDevices) -> None:
     """
     As a push would be, a question is answered with the policy that is not there.

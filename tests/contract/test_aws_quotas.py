@@ -133,26 +133,6 @@ def test_status_429_is_throttling_too(in_stub: InStub, new_devices: NewDevices) 
     in_stub(promise)
 
 
-def test_still_throttled_at_the_deadline_is_said_so(in_stub: InStub, new_devices: NewDevices) -> None:
-    """
-    The caller knows that pushing again will do.
-    """
-
-    async def promise(world: StubWorld) -> None:
-        world.weather(tps={"AttachPolicy": 0.001}, burst={"AttachPolicy": 1})
-        registry = world.another_process()
-        await register(registry, *new_devices(1))
-
-        (registration,) = await register(registry, *new_devices(1), seconds=0.5)
-
-        assert registration.error is not None
-        assert "throttled" == registration.error.code
-        assert "still throttling AttachPolicy when the deadline came" in registration.error.message
-        assert registration.throttled > 0
-
-    in_stub(promise)
-
-
 def test_a_small_push_does_not_wait_for_a_large_one(in_stub: InStub, new_devices: NewDevices) -> None:
     """
     Pushes take turns, device by device.

@@ -68,8 +68,8 @@ def test_an_s1_hub_throttles_and_nothing_is_claimed(in_laptop_hub: InLaptopHub, 
         world.hub.sku = "S1"
         devices = new_devices(200)
 
-        first = await register(world.registry, *devices, seconds=5)
-        second = await register(world.registry, *devices, seconds=5)
+        first = await register(world.registry, *devices, seconds=9)
+        second = await register(world.registry, *devices, seconds=9)
 
         assert ["ok"] * 200 == codes(first)
         assert {"ok", "throttled", "not-attempted"} == set(codes(second))

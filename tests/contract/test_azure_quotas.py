@@ -18,7 +18,7 @@ from tests.contract.worlds import codes, register, until
 # An S1 unit: 100 devices a minute, 200 at once, "wait 10 seconds"; a push has 25.
 SCALE = 100
 S1 = {"tps": {"Registry": SCALE * 100 / 60}, "burst": {"Registry": 200}}
-SCALED = Patience(attempt=0.5, base=0.001, longest=0.02, throttled=10 / SCALE)
+SCALED = Patience(attempt=20.0, base=0.001, longest=0.02, throttled=10 / SCALE)
 A_PUSH = 25 / SCALE
 
 

@@ -9,8 +9,10 @@ from itertools import count
 
 import pytest
 
-from benchmarks.stub_limits import AWS_DEFAULT
+from benchmarks.stub_limits import AWS_DEFAULT, HANG
 from firstlight.identity import DeviceIdentity
+from firstlight.inspection import Condition, Sought, Standing
+from firstlight.provision import Registration
 from firstlight.registries.aws_iot import AwsIotRegistry
 from firstlight.registries.aws_operations import Operation
 from firstlight.registries.quotas import Pacing
@@ -52,6 +54,10 @@ async def _client(registry: AwsIotRegistry, devices: Sequence[DeviceIdentity], s
         met += [r.error.code for r in registrations if r.error]
         left = [d for d, r in zip(left, registrations, strict=True) if r.error]
     return met
+
+
+def _in(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + seconds
 
 
 def _complete(cloud: VirtualCloud) -> int:
@@ -129,6 +135,78 @@ def test_what_did_not_fit_before_the_deadline_was_not_begun(
     assert answers.count("not-attempted") > 100
     assert begun <= 200 - answers.count("not-attempted")
     assert begun - answers.count("ok") <= 8
+
+
+def test_still_throttled_at_the_deadline_is_said_so(
+    new_devices: Iterator[DeviceIdentity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The caller knows that pushing again will do.
+    """
+
+    async def run() -> Registration:
+        cloud = VirtualCloud(monkeypatch, tps={"AttachPolicy": 0.001}, burst={"AttachPolicy": 1}, latency_ms=20)
+        process = cloud.process()
+        await _client(process, _some(new_devices, 1))
+        (registration,) = await process.register(_some(new_devices, 1), deadline=_in(5))
+        return registration
+
+    registration = virtual_time.run(run())
+
+    assert registration.error is not None
+    assert "throttled" == registration.error.code
+    assert "still throttling AttachPolicy when the deadline came" in registration.error.message
+    assert registration.throttled > 0
+
+
+def test_a_hanging_call_is_answered_at_the_deadline(
+    new_devices: Iterator[DeviceIdentity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody waits longer than the caller does; who did not get a turn is told so.
+    """
+
+    async def run() -> tuple[float, list[Registration]]:
+        cloud = VirtualCloud(monkeypatch, latency_ms=20)
+        process = cloud.process(max_in_flight=2)
+        await _client(process, _some(new_devices, 1))
+        cloud.weather(faults={"CreateThing": {HANG: 1.0}}, latency_ms=20)
+        deadline = _in(3)
+        registrations = await process.register(_some(new_devices, 5), deadline=deadline)
+        return asyncio.get_running_loop().time() - deadline, registrations
+
+    late, registrations = virtual_time.run(run())
+
+    assert 0 == pytest.approx(late, abs=0.1)
+    assert ["unfinished"] * 2 + ["not-attempted"] * 3 == [r.error.code if r.error else "ok" for r in registrations]
+    assert "AWS IoT did not answer CreateThing in time" in str(registrations[0].error)
+
+
+def test_an_inspection_under_a_throttle_ends_in_time(
+    new_devices: Iterator[DeviceIdentity], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What AWS does not say before the deadline is an error, and never UNKNOWN without one.
+    """
+
+    async def run() -> tuple[float, list[Standing]]:
+        cloud = VirtualCloud(monkeypatch, latency_ms=20)
+        process, devices = cloud.process(), _some(new_devices, 30)
+        await _client(process, devices)
+        cloud.weather(tps={"DescribeCertificate": 10.0}, burst={"DescribeCertificate": 5.0})
+        deadline = _in(1)
+        standings = await process.inspect([Sought(d.fingerprint, d.name) for d in devices], deadline=deadline)
+        return asyncio.get_running_loop().time() - deadline, list(standings)
+
+    late, standings = virtual_time.run(run())
+
+    ready = [s for s in standings if s.condition is Condition.READY]
+    assert late < 0.1
+    assert 30 == len(standings)
+    assert 5 <= len(ready) <= 15
+    assert all(s.error is not None for s in standings if s not in ready)
+    assert {"throttled", "not-attempted"} >= {s.error.code for s in standings if s.error}
+    assert all(s.error.message.startswith("Failed looking the device up: ") for s in standings if s.error)
 
 
 def test_sixteen_processes_lose_nothing(new_devices: Iterator[DeviceIdentity], monkeypatch: pytest.MonkeyPatch) -> None:

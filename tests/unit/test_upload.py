@@ -35,6 +35,7 @@ from firstlight.registries.aws_credentials import Keys
 from firstlight.registries.sigv4 import Signer
 from firstlight.settings import Settings
 from tests.factory import Factory, at_noon
+from tests.faults import virtual_time
 from tests.manifests import cloud_id, reel, write_csv
 
 _TO = "aws:eu-west-1:123456789012"
@@ -239,7 +240,7 @@ def test_a_manifest_whose_time_is_over_in_the_middle_says_what_it_left(
         queue.over = deadline + 1
         return await uploads.take(Object("uploads", "manifests/reel"), to=_TO, deadline=deadline)
 
-    tally = asyncio.run(go())
+    tally = virtual_time.run(go())
 
     assert (20, 230) == (tally.queued, tally.failed)
     assert 250 == len(_rows(bucket.objects["reports/reel.csv"]))
