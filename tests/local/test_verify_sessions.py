@@ -163,7 +163,7 @@ def test_another_ca_file_says_so_at_once(bench: Bench) -> None:
     report = verified(bench, ScriptedCloud(), lambda t: replace(t, ca_pem=bench.maker.ca.pem.encode()))
 
     assert {(v, "online"): Reason.UNTRUSTED for v in BOTH} == failed(report)
-    assert report.seconds < 5
+    assert report.seconds < 10
 
 
 def test_a_server_this_machine_does_not_trust(bench: Bench) -> None:

@@ -153,7 +153,9 @@ def test_a19_a_push_ends_before_the_invocation_and_before_the_gateway_gives_up(
 
     function.handler(_event("POST", "/interop", _push(factory.leaf().pem)), _Context(milliseconds=milliseconds))
 
-    assert [pytest.approx(seconds, abs=0.5)] == watch.seconds
+    (given,) = watch.seconds
+    # never more; a machine that stands still takes some of it
+    assert seconds - 5 < given < seconds + 0.01
 
 
 def test_invocations_share_one_event_loop(monkeypatch: pytest.MonkeyPatch, factory: Factory) -> None:

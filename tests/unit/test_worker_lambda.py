@@ -100,7 +100,8 @@ def test_what_is_done_is_done_and_the_rest_comes_again(
 
     assert ["m1", "m2", "m3"] == sorted(_back(reply))
     assert ["h1", "h2", "h3"] == sorted(queue.back)
-    assert 52 == round(moody.seconds)
+    # never more; a machine that stands still takes some of it
+    assert 47 < moody.seconds < 52.01
     work, *devices, metrics = map(json.loads, capsys.readouterr().out.splitlines())
     assert {"event": "work", "request_id": "request-7", "done": 1, "again": 3, "strange": 1} == {
         k: v for k, v in work.items() if k != "ms"
