@@ -79,6 +79,16 @@ class Device:
             "verify", "aws", *(w for name, value in given.items() for w in (f"--{name}", value)), *options
         )
 
+    def judged(self, firstlight: Firstlight, *options: object, **changes: object) -> Ran:
+        """
+        Verify it, and again if no answer came in its short time: that is said of this machine, not of the device.
+        """
+        for _ in range(5):
+            ran = self.verify(firstlight, *options, **changes)
+            if "no-answer" not in ran.out:
+                break
+        return ran
+
 
 MakeDevice = Callable[..., Device]
 
@@ -219,7 +229,7 @@ def test_what_a_policy_lacks_is_named(
         (["Connect"], [f"client/{THING}"]),
         (allowed, [f"topic/firstlight/{THING}/*", f"topicfilter/firstlight/{THING}/*"]),
     )
-    ran = device().registered(narrow).verify(firstlight, "--json", "--no-must-fail", "--timeout", "2")
+    ran = device().registered(narrow).judged(firstlight, "--json", "--no-must-fail", "--timeout", "2")
 
     assert 1 == ran.code
     assert {(v, without.lower()): reason for v, reason in zip(BOTH, reasons, strict=True)} == failed(ran)
@@ -240,16 +250,16 @@ class TestNeverOnline:
     def test_a_device_of_a_foreign_ca(self, firstlight: Firstlight, device: MakeDevice) -> None:
         foreign = device("foreign-1", Factory("Foreign CA", now=datetime.now(UTC)))
 
-        self.closed(foreign.verify(firstlight, "--json", "--timeout", "1"))
+        self.closed(foreign.judged(firstlight, "--json", "--timeout", "1"))
 
     def test_a_device_without_a_policy(self, firstlight: Firstlight, device: MakeDevice) -> None:
-        self.closed(device().registered().verify(firstlight, "--json", "--timeout", "1"))
+        self.closed(device().registered().judged(firstlight, "--json", "--timeout", "1"))
 
     def test_a_revoked_device(self, firstlight: Firstlight, device: MakeDevice, laptop: Addresses) -> None:
         revoked = device().registered("FirstlightDevice")
         laptop.client("iot").update_certificate(certificateId=revoked.certificate.fingerprint, newStatus="REVOKED")
 
-        self.closed(revoked.verify(firstlight, "--json", "--timeout", "1"))
+        self.closed(revoked.judged(firstlight, "--json", "--timeout", "1"))
 
     def test_an_expired_device_that_tries_anyway(
         self, firstlight: Firstlight, site: Site, laptop: Addresses, tmp_path: Path
@@ -266,7 +276,7 @@ class TestNeverOnline:
         tried = Device(laptop, expired, key, tmp_path, "expired-1")
 
         assert 2 == tried.verify(firstlight, "--json").code
-        self.closed(tried.verify(firstlight, "--json", "--anyway", "--timeout", "1"))
+        self.closed(tried.judged(firstlight, "--json", "--anyway", "--timeout", "1"))
 
     def test_a_device_under_a_wrong_name(self, firstlight: Firstlight, device: MakeDevice) -> None:
         """
@@ -275,14 +285,14 @@ class TestNeverOnline:
         ran = (
             device()
             .registered("FirstlightDevice")
-            .verify(firstlight, "--json", "--timeout", "1", client_id="somebody-else")
+            .judged(firstlight, "--json", "--timeout", "1", client_id="somebody-else")
         )
 
         assert 1 == ran.code
         assert {("5", "online"): "connect-refused", ("3.1.1", "online"): "closed-before-connack"} == failed(ran)
 
     def test_a_person_reads_where_to_look(self, firstlight: Firstlight, device: MakeDevice) -> None:
-        ran = device().registered().verify(firstlight, "--timeout", "1", "--protocol", "5")
+        ran = device().registered().judged(firstlight, "--timeout", "1", "--protocol", "5")
 
         assert "closed-before-connack: look at\n  1. Just-in-time provisioning failed" in ran.out
         assert "Not verified: 1 failed, 9 not run, 0 passed in" in ran.out

@@ -17,6 +17,9 @@ from firstlight.lifecycle.rows import Became, Listed, Row, Wanted, Which, failed
 
 STATES = ("enabled", "disabled")
 _BY_CERTIFICATE = {"selfsigned", "certificateauthority"}
+_UNKNOWN = "the hub has no device with this certificate"
+# Its enrollment bears a name, and nothing of the certificate.
+_BY_NAME = "; one that was retired before is forgotten by its name."
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ class AzureFleet:
             with refusals(f"Retiring {which}"):
                 name = self.name_of(which)
                 if not name:
-                    return Row(str(which), Became.ABSENT, "the hub has no device with this certificate.")
+                    return Row(str(which), Became.ABSENT, _UNKNOWN + (_BY_NAME if forget else "."))
                 return azure_retire.retire(self.calls, name, also=_common_name(which), forget=forget, really=really)
         except FirstlightError as e:
             return failed(str(which), e)
