@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
-from firstlight.errors import FirstlightError, NotAttemptedError, QueuedError, RequestError, UnfinishedError
+from firstlight.errors import (
+    FirstlightError,
+    NotAttemptedError,
+    QueuedError,
+    RegistryError,
+    RequestError,
+    UnfinishedError,
+)
 from firstlight.identity import Attributes, DeviceIdentity
 from firstlight.provision import Admission, Candidate, Outcome, Registration, Registry, provision
 
@@ -64,19 +71,35 @@ class Expecting(Protocol):
         """
 
 
+@runtime_checkable
+class Foreseeing(Protocol):
+    """
+    A registry that knows of some devices, without a call, that it will never take them.
+    """
+
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None:
+        """
+        Return why *device* will be refused whenever it is registered; None if it may be taken.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Later:
     """
-    A registry that leaves every device to the queue, for *registry* to register it then.
+    A registry that leaves every device to the queue, for *registry* to register it then; but for those it foresees
+    to refuse.
     """
 
     registry: Registry
 
     async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Registration]:
+        foresees = self.registry.refusal if isinstance(self.registry, Foreseeing) else lambda _: None
+        refused = [foresees(device) for device in devices]
         if isinstance(self.registry, Expecting):
-            await self.registry.expect(devices, deadline=deadline)
-        error = NotAttemptedError("Failed creating and registering thing: it is for the queue.", hint="Push again.")
-        return [Registration(error=error)] * len(devices)
+            expected = [device for device, why in zip(devices, refused, strict=True) if why is None]
+            await self.registry.expect(expected, deadline=deadline)
+        later = NotAttemptedError("Failed creating and registering thing: it is for the queue.", hint="Push again.")
+        return [Registration(error=why or later) for why in refused]
 
 
 async def put_off(

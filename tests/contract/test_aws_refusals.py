@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from firstlight.overflow import Later
 from tests.contract.conftest import InStub
 from tests.contract.stub_world import StubWorld
 from tests.contract.test_promises import NewDevices
@@ -23,8 +24,11 @@ def test_a_name_aws_takes_for_no_thing_is_refused_without_a_call(
     async def promise(world: StubWorld) -> None:
         odd, good = new_devices(2)
 
+        foreseen, put_off = await register(Later(world.registry), replace(odd, name=name), good)
         refused, registered = await register(world.registry, replace(odd, name=name), good)
 
+        assert "not-attempted" == codes([put_off])[0]
+        assert str(refused.error) == str(foreseen.error)
         assert refused.error is not None
         assert "is no thing name" in refused.error.message
         assert "\n" not in refused.error.message

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from firstlight.identity import DeviceIdentity, NamingRule
+from firstlight.overflow import Later
 from firstlight.provision import Admission, Candidate, provision
 from firstlight.registries.azure_iot import Means
 from tests.contract.conftest import InHub
@@ -272,8 +273,11 @@ def test_an_id_the_hub_does_not_take_is_refused_without_a_call(
     async def promise(world: HubWorld) -> None:
         odd, good = new_devices(2)
 
+        foreseen, put_off = await register(Later(world.registry), replace(odd, name=name), good)
         refused, registered = await register(world.registry, replace(odd, name=name), good)
 
+        assert "not-attempted" == codes([put_off])[0]
+        assert str(refused.error) == str(foreseen.error)
         assert refused.error is not None
         assert "is no device id" in refused.error.message
         assert "\n" not in refused.error.message

@@ -204,10 +204,14 @@ class _Inner:
     def __init__(self, world: World, *errors: Exception | None) -> None:
         self.world, self.errors, self.closed = world, errors, False
         self.announced: list[str] = []
+        self.illegal: set[str] = set()
 
     async def register(self, devices: Sequence[DeviceIdentity], *, deadline: float) -> list[Any]:
         self.announced = list(self.world.items)
         return [Registration("here" if error is None else "", error) for error in self.errors]  # type: ignore[arg-type]
+
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None:
+        return RegistryError("No such name.") if device.name in self.illegal else None
 
     async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> Sequence[Standing]:
         return []
@@ -309,16 +313,19 @@ def test_a_device_that_came_before_its_push_is_let_in_later(
 
 def test_a_device_that_only_the_queue_provisions_is_announced_at_once(factory: Factory) -> None:
     """
-    With respond-async its turn may be hours away, and it may connect before.
+    With respond-async its turn may be hours away, and it may connect before; not so one that AWS IoT never takes.
     """
 
     async def test() -> None:
         world = World()
         inner = _Inner(world)
         registry = AnnouncingRegistry(inner, world.announcements(), inner, clock=NOW.timestamp)
-        (device,) = identities(factory.leaf())
-        (made,) = await Later(registry).register([device], deadline=soon())
+        device, nameless = identities(factory.leaf(), factory.leaf())
+        inner.illegal = {nameless.name}
+        made, refused = await Later(registry).register([device, nameless], deadline=soon())
         assert isinstance(made.error, NotAttemptedError)
+        assert "No such name." == str(refused.error)
+        assert [device.fingerprint] == list(world.items)
         assert {"S": device.name} == world.items[device.fingerprint]["thingName"]
 
     run(test())

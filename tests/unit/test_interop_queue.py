@@ -51,6 +51,15 @@ class _Leaky(MemoryQueue):
         return [RegistryError("The queue is full.") if i % 2 else None for i in range(len(waiting))]
 
 
+class _Foreseeing(MemoryRegistry):
+    """
+    Never takes who has serial 2, and says so beforehand.
+    """
+
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None:
+        return RegistryError("It is no name.") if device.serial == "02" else None
+
+
 def _interop(registry: Registry, overflow: Overflow | None) -> Interop:
     return Interop(
         registry=registry,
@@ -228,3 +237,20 @@ def test_an_error_of_the_callers_is_never_queued(factory: Factory) -> None:
 
     assert isinstance(reply.outcomes[0].error, CertificateError)
     assert not queue.bodies
+
+
+def test_respond_async_queues_nobody_whom_the_cloud_never_takes(factory: Factory) -> None:
+    """
+    No worker could mend it.
+    """
+    queue = MemoryQueue()
+    pems = [factory.leaf(serial=n).pem for n in (1, 2, 3)]
+
+    reply = _push(_interop(_Foreseeing(), queue), *pems, prefer="respond-async")
+
+    assert [
+        {"ref": "r0", "status": "PENDING"},
+        {"ref": "r1", "status": "ERROR", "message": "It is no name."},
+        {"ref": "r2", "status": "PENDING"},
+    ] == _answers(reply)
+    assert ["r0", "r2"] == _queued(queue)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from firstlight.errors import FirstlightError, InactiveError, UnfinishedError
+from firstlight.errors import FirstlightError, InactiveError, RegistryError, UnfinishedError
 from firstlight.identity import DeviceIdentity
 from firstlight.inspection import Inspector, Sought, Standing
 from firstlight.provision import Registration, Registry
@@ -24,6 +24,8 @@ _PENDING = "PENDING_ACTIVATION"
 
 
 class _Registry(Registry, Inspector, Protocol):
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None: ...
+
     async def close(self) -> None: ...
 
 
@@ -69,6 +71,12 @@ class AnnouncingRegistry:
         See `firstlight.overflow.Expecting`: whoever connects before the queue comes to it is let in.
         """
         await self._announce(devices, deadline)
+
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None:
+        """
+        See `firstlight.overflow.Foreseeing`.
+        """
+        return self._registry.refusal(device)
 
     async def inspect(self, devices: Sequence[Sought], *, deadline: float) -> Sequence[Standing]:
         """

@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from firstlight.errors import FirstlightError, SettingsError
+from firstlight.errors import FirstlightError, RegistryError, SettingsError
 from firstlight.identity import DeviceIdentity
 from firstlight.inspection import Condition, Sought, Standing
 from firstlight.provision import Registration
-from firstlight.registries import aws_errors
+from firstlight.registries import aws_errors, aws_name
 from firstlight.registries.aws_abreast import abreast
 from firstlight.registries.aws_account import Account
 from firstlight.registries.aws_calls import AwsCalls, Patience, Turn
@@ -107,6 +107,12 @@ class AwsIotRegistry:
             return [_unsaid(e)] * len(devices)
         done = await abreast(devices, self._inspect, window=self._questions, deadline=deadline)
         return done + [_unsaid(aws_errors.not_attempted())] * (len(devices) - len(done))
+
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None:
+        """
+        See `firstlight.overflow.Foreseeing`.
+        """
+        return aws_name.refusal(device, thing_type=self._account.extras.thing_type)
 
     async def close(self) -> None:
         """

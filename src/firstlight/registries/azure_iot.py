@@ -11,11 +11,11 @@ from pathlib import Path
 
 from azure.core.credentials_async import AsyncTokenCredential
 
-from firstlight.errors import SettingsError
+from firstlight.errors import RegistryError, SettingsError
 from firstlight.identity import DeviceIdentity
 from firstlight.inspection import Sought, Standing
 from firstlight.provision import Registration
-from firstlight.registries import azure_budget, azure_errors
+from firstlight.registries import azure_budget, azure_errors, azure_identity
 from firstlight.registries.azure_authentication import Means
 from firstlight.registries.azure_http import AzureHttp
 from firstlight.registries.azure_inspection import AzureInspection
@@ -79,6 +79,12 @@ class AzureIotRegistry:
         See `firstlight.inspection.Inspector`.  A hub knows devices by name only: without one there is an error.
         """
         return await AzureInspection(self._site, devices, deadline=deadline).run()
+
+    def refusal(self, device: DeviceIdentity) -> RegistryError | None:
+        """
+        See `firstlight.overflow.Foreseeing`.
+        """
+        return azure_identity.refusal(device)
 
     async def close(self) -> None:
         """
