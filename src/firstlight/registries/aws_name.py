@@ -45,11 +45,9 @@ class Name:
             RegistryError: AWS IoT takes no such name or attribute; or AWS refused, failed, or was not done in time.
         """
         name, extras = self.identity.name, self.account.extras
-        if why := refusal(self.identity, thing_type=extras.thing_type):
-            raise why
         create = aws_operations.create_thing(
             name,
-            attributes_of(self.identity, thing_type=extras.thing_type),
+            _legal_attributes(self.identity, thing_type=extras.thing_type),
             thing_type=extras.thing_type,
             billing_group=extras.billing_group,
         )
@@ -142,13 +140,17 @@ def refusal(identity: DeviceIdentity, *, thing_type: str = "") -> RegistryError 
     """
     Return why AWS IoT takes *identity* as no thing of *thing_type*, whenever it is asked; None if it may.
     """
-    if not _LEGAL.fullmatch(identity.name):
-        return aws_errors.illegal_name(identity.name)
     try:
-        attributes_of(identity, thing_type=thing_type)
+        _legal_attributes(identity, thing_type=thing_type)
     except RegistryError as e:
         return e
     return None
+
+
+def _legal_attributes(identity: DeviceIdentity, *, thing_type: str) -> dict[str, str]:
+    if not _LEGAL.fullmatch(identity.name):
+        raise aws_errors.illegal_name(identity.name)
+    return attributes_of(identity, thing_type=thing_type)
 
 
 def owner_of(thing: Mapping[str, Any]) -> str:
