@@ -77,7 +77,7 @@ def test_a_missing_file_and_a_missing_region(tmp_path: Path) -> None:
     """
     Both are the caller's slip, said as such.
     """
-    with pytest.raises(RegionsError, match="cannot be read"):
+    with pytest.raises(RegionsError, match=r"cannot be read: No such file or directory\. Go to the folder that has it"):
         regions.load(tmp_path / "none.toml")
     with pytest.raises(RegionsError, match="No region is called 'x'"):
         regions.find(_load(tmp_path, f"[aws.eu-west-1]\n{_KEY}"), "x")

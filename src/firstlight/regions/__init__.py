@@ -40,7 +40,10 @@ def load(path: Path) -> Regions:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as e:
-        raise RegionsError(f"{path} cannot be read: {e.strerror}.") from e
+        raise RegionsError(
+            f"{path} cannot be read: {e.strerror}.",
+            hint="Go to the folder that has it, or name it with FIRSTLIGHT_REGIONS_FILE.",
+        ) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise RegionsError(f"{path} is not TOML: {e}.") from e
     tables.only(document, {"defaults", "aws", "azure"}, path, "")
